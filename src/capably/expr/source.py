@@ -1,0 +1,119 @@
+"""Where a value of an upstream request comes from, compiled once and evaluated per call.
+
+A source is a constant, a caller's input, a field of one, or text around other sources. ``ABSENT`` is the value of an
+optional input nobody gave: whatever it would have filled is left out of the request.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+ABSENT: Final = _Absent.ABSENT
+AbsentType: TypeAlias = Literal[_Absent.ABSENT]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value the document states."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FromInput:
+    """A value the caller gives. ``fields`` leads into it: ``body.customer.id`` is ``("customer", "id")``."""
+
+    name: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Text with holes: literal parts and sources, joined."""
+
+    parts: "tuple[str | Source, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """An object whose leaves are sources; absent leaves are left out."""
+
+    fields: "tuple[tuple[str, Source], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list of sources; absent ones are left out."""
+
+    items: "tuple[Source, ...]"
+
+
+Source: TypeAlias = Constant | FromInput | Text | Fields | Items
+
+
+def evaluate(source: Source, inputs: Mapping[str, Any]) -> Any:
+    """The value of a source, or ``ABSENT``. A text with an absent part is absent as a whole."""
+    if isinstance(source, FromInput):
+        return _from_input(source, inputs)
+    if isinstance(source, Constant):
+        return source.value
+    if isinstance(source, Text):
+        return _text(source, inputs)
+    if isinstance(source, Fields):
+        values = ((name, evaluate(leaf, inputs)) for name, leaf in source.fields)
+        return {name: value for name, value in values if value is not ABSENT}
+    leaves = (evaluate(leaf, inputs) for leaf in source.items)
+    return [value for value in leaves if value is not ABSENT]
+
+
+def _from_input(source: FromInput, inputs: Mapping[str, Any]) -> Any:
+    value = inputs.get(source.name, ABSENT)
+    for name in source.fields:
+        if isinstance(value, Mapping) and name in value:
+            value = value[name]
+        else:
+            return ABSENT
+    return value
+
+
+def _text(source: Text, inputs: Mapping[str, Any]) -> str | AbsentType:
+    pieces = []
+    for part in source.parts:
+        if isinstance(part, str):
+            pieces.append(part)
+            continue
+        value = evaluate(part, inputs)
+        if value is ABSENT:
+            return ABSENT
+        pieces.append(as_text(value))
+    return "".join(pieces)
+
+
+def as_text(value: Any) -> str:
+    """A value as it is written in a path, a query or a header: JSON spelling for what is not text."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def used_inputs(source: Source) -> frozenset[str]:
+    """Names of the inputs a source reads."""
+    if isinstance(source, FromInput):
+        return frozenset({source.name})
+    children: tuple[Source, ...] = ()
+    if isinstance(source, Text):
+        children = tuple(part for part in source.parts if not isinstance(part, str))
+    elif isinstance(source, Fields):
+        children = tuple(leaf for _name, leaf in source.fields)
+    elif isinstance(source, Items):
+        children = source.items
+    return frozenset().union(*(used_inputs(child) for child in children))

@@ -1,0 +1,143 @@
+"""What a plan is made of: operations that are ready to be served.
+
+Servers read these values and nothing else. Names of inputs, routes, requests and answers are resolved; nothing here is
+looked up in the document again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from capably.diagnostics import Span
+from capably.plan.answer import Answer
+from capably.upstream.request import RequestTemplate
+
+Inputs: TypeAlias = Mapping[str, Any]
+"""Values of one call by input name, already checked and converted; an absent optional input has no key."""
+
+
+class Kind(StrEnum):
+    """The kinds of server a plan can hold operations for."""
+
+    REST = "rest"
+    MCP = "mcp"
+
+
+class Location(StrEnum):
+    """Where a server finds the value of an input."""
+
+    PATH = "path"
+    QUERY = "query"
+    HEADER = "header"
+    COOKIE = "cookie"
+    BODY = "body"
+    ARGUMENT = "argument"
+
+
+class Origin(StrEnum):
+    """Which part of the document made an input known."""
+
+    DECLARED = "declared"
+    ROUTE = "route"
+    WITH = "with"
+    TARGET = "target"
+    TEMPLATE = "template"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One value that a caller gives.
+
+    ``wire_name`` is the name on the wire (the route placeholder ``threadid``), ``name`` the one in the document
+    (``threadId``). ``whole_body`` marks the input that is the entire JSON body instead of a field of it. ``schema``
+    is its JSON Schema (2020-12) with type, description, default and enum as far as the document knows them.
+    """
+
+    name: str
+    location: Location
+    wire_name: str
+    type: str
+    required: bool
+    origin: Origin
+    schema: Mapping[str, Any]
+    description: str = ""
+    whole_body: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A REST path, cut at its slashes: a segment is literal text or ``(prefix, placeholder, suffix)``."""
+
+    path: str
+    segments: tuple[str | tuple[str, str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The consumed operation that an exposed one calls, by its names in the document."""
+
+    namespace: str
+    resource: str
+    operation: str
+    method: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What a tool says of its effects (MCP tool annotations); ``None`` where the document is silent."""
+
+    read_only: bool | None = None
+    destructive: bool | None = None
+    idempotent: bool | None = None
+    open_world: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One exposed operation: a REST method on a path, or an MCP tool.
+
+    ``decided_by`` names the rule that chose ``target`` when the document left a choice (see docs/names.md).
+    """
+
+    server: Kind
+    namespace: str
+    name: str
+    title: str
+    description: str
+    inputs: tuple[Input, ...]
+    target: Target
+    decided_by: str
+    request: RequestTemplate
+    answer: Answer
+    span: Span
+    method: str | None = None
+    route: Route | None = None
+    hints: Hints | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPlan:
+    """One server: where it listens and what it offers. ``title`` and ``version`` are the capability's."""
+
+    kind: Kind
+    namespace: str
+    address: str | None
+    port: int
+    description: str
+    title: str
+    version: str
+    operations: tuple[Operation, ...]
+    span: Span
+    port_span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All servers of one document. ``upstreams`` maps each consumed namespace to its base URI."""
+
+    file: str
+    title: str
+    servers: tuple[ServerPlan, ...]
+    upstreams: Mapping[str, str]

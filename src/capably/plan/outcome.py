@@ -1,0 +1,76 @@
+"""What a run gives back: an outcome, or a fault that says what went wrong in words for the caller."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from capably.plan.operation import Inputs, Operation
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+
+class ByteStream(Protocol):
+    """A body that is still arriving. It must be closed, which cancels the upstream call if it has not ended."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The chunks, as they come."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop reading and give the connection back or drop it. May be called twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a run: an upstream answer as it is, or what the document makes of it.
+
+    ``headers`` are those a caller may see, names in lower case, without ``content-type`` (that is ``media_type``) and
+    without anything that belongs to the upstream connection. Either ``body`` is whole, or ``stream`` is set and the
+    server must iterate and close it.
+    """
+
+    status: int
+    media_type: str | None
+    body: bytes = b""
+    headers: Headers = ()
+    stream: ByteStream | None = None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the upstream refused (status 400 or above)."""
+        return self.status >= 400  # noqa: PLR2004 -- RFC 9110, section 15.5: client and server errors
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with the inputs of a call: which input, and what was expected of it."""
+
+    input: str
+    location: str
+    message: str
+
+
+@dataclass(slots=True)
+class Fault(Exception):  # noqa: N818 -- the design's word for a failed run
+    """A run that gave no outcome.
+
+    ``status`` is the HTTP status a REST caller gets, ``kind`` a stable word (the last part of the RFC 9457 ``type``),
+    ``title`` the same for every fault of the kind, ``detail`` what happened this time and what to do. None of them
+    ever carries a secret or an internal address the caller did not give.
+    """
+
+    status: int
+    kind: str
+    title: str
+    detail: str
+    problems: tuple[Problem, ...] = ()
+    headers: Headers = field(default=())
+
+    def __str__(self) -> str:
+        """The detail, for logs."""
+        return f"{self.title}: {self.detail}"
+
+
+Invoke: TypeAlias = Callable[[Operation, Inputs], Awaitable[Outcome]]
+"""All that a server knows of the rest of the program: run this operation. Raises :class:`Fault`."""

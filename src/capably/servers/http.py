@@ -1,0 +1,182 @@
+"""What every HTTP server of capably does alike: read a body within its cap, answer, refuse with a problem.
+
+Errors of ours are RFC 9457 problem details. Requests from web pages of other origins, and requests for a host name
+that is not ours, are refused while a server listens on loopback (DNS rebinding).
+"""
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+from capably.plan.outcome import Fault, Headers, Outcome
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PROBLEM_TYPE = "https://capably.dev/problems/"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Caps of one server: bytes of a request body, and whether host and origin must be local."""
+
+    body_bytes: int = 10 * 1024 * 1024
+    local_only: bool = True
+
+
+class ClientGoneError(Exception):
+    """The caller closed the connection before its request was answered."""
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """The first header of that lower-case name, decoded as latin-1 (RFC 9110, section 5.5)."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return None
+
+
+async def read_body(scope: Scope, receive: Receive, cap: int) -> bytes:
+    """The request body.
+
+    Raises:
+        Fault: status 413, the body is larger than ``cap`` bytes.
+        ClientGoneError: the connection closed before the body was complete.
+    """
+    declared = header(scope, b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > cap:
+        raise too_large(cap)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > cap:
+            raise too_large(cap)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def too_large(cap: int) -> Fault:
+    """The fault for a body over its cap."""
+    return Fault(413, "body-too-large", "The request body is too large", f"send at most {cap:,} bytes")
+
+
+async def send_body(
+    send: Send, status: int, media_type: str | None, body: bytes, headers: Headers = (), *, head: bool = False
+) -> None:
+    """Send a whole answer. With ``head`` the body is left out, its length told (RFC 9110, section 9.3.2)."""
+    fields = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    if media_type is not None:
+        fields.append((b"content-type", media_type.encode("latin-1", "replace")))
+    if status not in _BODILESS:
+        fields.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": b"" if head or status in _BODILESS else body})
+
+
+_BODILESS = frozenset({204, 205, 304})
+
+
+async def send_stream(send: Send, outcome: Outcome) -> None:
+    """Send an answer as it arrives, and close its stream whatever happens."""
+    stream = outcome.stream
+    if stream is None:
+        raise ValueError("this outcome has no stream")
+    fields = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in outcome.headers]
+    if outcome.media_type is not None:
+        fields.append((b"content-type", outcome.media_type.encode("latin-1", "replace")))
+    try:
+        await send({"type": "http.response.start", "status": outcome.status, "headers": fields})
+        async for chunk in stream:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        await stream.aclose()
+
+
+def problem_body(fault: Fault) -> bytes:
+    """A fault as an RFC 9457 problem detail."""
+    problem: dict[str, Any] = {
+        "type": PROBLEM_TYPE + fault.kind,
+        "title": fault.title,
+        "status": fault.status,
+        "detail": fault.detail,
+    }
+    if fault.problems:
+        problem["errors"] = [
+            {"input": item.input, "in": item.location, "detail": item.message} for item in fault.problems
+        ]
+    return msgspec.json.encode(problem)
+
+
+async def send_fault(send: Send, fault: Fault, *, head: bool = False) -> None:
+    """Answer with a problem detail."""
+    await send_body(
+        send, fault.status, "application/problem+json", problem_body(fault), fault.headers, head=head
+    )
+
+
+def check_origin(scope: Scope, limits: Limits) -> None:
+    """Refuse a request that a web page or a rebound name made us get.
+
+    Raises:
+        Fault: status 403 (the Origin header is not local) or 421 (the Host header is not local).
+    """
+    if not limits.local_only:
+        return
+    host = header(scope, b"host")
+    if host is not None and not _is_local(f"//{host}"):
+        detail = "this server listens on loopback and answers to localhost, 127.0.0.1 and [::1] only"
+        raise Fault(421, "wrong-host", "The Host header is not this server's", detail)
+    origin = header(scope, b"origin")
+    if origin is not None and not _is_local(origin):
+        detail = "requests from web pages of other origins are refused while the server listens on loopback"
+        raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
+
+
+def _is_local(url: str) -> bool:
+    try:
+        name = urlsplit(url).hostname
+    except ValueError:
+        return False
+    if name is None:
+        return False
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; cancel it when the caller goes away.
+
+    To be used once the request body has been read: the next message can only be the disconnect.
+    """
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+        await task
+    except asyncio.CancelledError:
+        if not gone.done():
+            raise
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()

@@ -1,0 +1,60 @@
+"""The one error shape every answer uses, and the errors the service can give (Assistants API v2, errors)."""
+
+from http import HTTPStatus
+from typing import Any
+
+TYPES = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
+    HTTPStatus.SERVICE_UNAVAILABLE: "server_error",
+}
+
+
+class ApiError(Exception):
+    """A refusal, told to the caller as it is.
+
+    Attributes:
+        status: the HTTP status.
+        message: a sentence for a person.
+        param: the field that is at fault, in the form `messages[0].role`, or None.
+        code: a stable word for a program, or None.
+    """
+
+    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+
+    def as_body(self) -> dict[str, Any]:
+        """The body of the answer: `{"error": {"message", "type", "param", "code"}}`."""
+        return error_body(self.status, self.message, self.param, self.code)
+
+
+def error_body(status: int, message: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
+    """The error envelope for a status; its `type` follows from the status alone."""
+    kind = TYPES.get(HTTPStatus(status), "invalid_request_error")
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def not_found(kind: str, identity: str) -> ApiError:
+    """An object that is not there; `kind` is assistant, thread, message or run."""
+    return ApiError(HTTPStatus.NOT_FOUND, f"No {kind} found with id '{identity}'.")
+
+
+def thread_is_busy(thread_id: str, run_id: str) -> ApiError:
+    """A second run while one is active (the wording clients of this API look for)."""
+    return ApiError(HTTPStatus.BAD_REQUEST, f"Thread {thread_id} already has an active run {run_id}.")
+
+
+def thread_is_locked(thread_id: str, run_id: str) -> ApiError:
+    """A message while a run is active (the wording clients of this API look for)."""
+    message = f"Can't add messages to {thread_id} while a run {run_id} is active."
+    return ApiError(HTTPStatus.BAD_REQUEST, message)
+
+
+def unknown_cursor(param: str, identity: str) -> ApiError:
+    """A list cursor that is not in this list; `param` is after or before."""
+    message = f"No object of this list has the id '{identity}' given as '{param}'."
+    return ApiError(HTTPStatus.BAD_REQUEST, message, param=param, code="invalid_cursor")

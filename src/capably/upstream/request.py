@@ -1,0 +1,149 @@
+"""Building upstream requests: pure, from a compiled template and the inputs of one call.
+
+Every value is encoded for where it stands: one percent-encoded segment in a path (RFC 3986, section 2.1), a form
+encoded pair in a query, a field value without control characters in a header (RFC 9110, section 5.5), JSON in a body.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from capably.expr.source import ABSENT, Source, as_text, evaluate
+
+_FORBIDDEN_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class BodyKind(StrEnum):
+    """How a request body is written; the value is its media type."""
+
+    JSON = "application/json"
+    FORM = "application/x-www-form-urlencoded"
+    TEXT = "text/plain; charset=utf-8"
+    XML = "application/xml"
+    SPARQL = "application/sparql-query"
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTemplate:
+    """The body of a request: how it is written and what it holds."""
+
+    kind: BodyKind
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class PathValue:
+    """A hole in a path. ``name`` is the placeholder's, for messages."""
+
+    name: str
+    source: Source
+
+
+Pairs: TypeAlias = tuple[tuple[str, Source], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTemplate:
+    """An upstream request with holes.
+
+    ``base`` and the text parts of ``path`` are ready to send; ``query`` may follow a ``?`` that ``path`` contains.
+    """
+
+    method: str
+    base: str
+    path: tuple[str | PathValue, ...]
+    query: Pairs = ()
+    headers: Pairs = ()
+    cookies: Pairs = ()
+    body: BodyTemplate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An upstream request, complete: ``url`` is encoded, ``body`` is ``None`` when none is sent."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+
+
+class RequestError(ValueError):
+    """A value that cannot be sent where the document puts it. ``input`` names the parameter."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.input = name
+
+
+def build_request(template: RequestTemplate, inputs: Mapping[str, Any]) -> Request:
+    """Fill a template.
+
+    Raises:
+        RequestError: a path value is missing or empty, or a value cannot stand in a header.
+    """
+    url = template.base + "".join(
+        part if isinstance(part, str) else _path_value(part, inputs) for part in template.path
+    )
+    query = list(_pairs(template.query, inputs))
+    if query:
+        joint = "&" if "?" in url else "?"
+        url = f"{url}{joint}{urlencode(query, quote_via=quote)}"
+    headers = [(name, _header_value(name, value)) for name, value in _pairs(template.headers, inputs)]
+    cookies = [f"{name}={quote(value, safe='')}" for name, value in _pairs(template.cookies, inputs)]
+    if cookies:
+        headers.append(("Cookie", "; ".join(cookies)))
+    body = _body(template.body, inputs) if template.body is not None else None
+    if body is not None and template.body is not None and not _has(headers, "content-type"):
+        headers.append(("Content-Type", template.body.kind.value))
+    return Request(template.method, url, tuple(headers), body)
+
+
+def _has(headers: list[tuple[str, str]], name: str) -> bool:
+    return any(key.lower() == name for key, _value in headers)
+
+
+def _path_value(hole: PathValue, inputs: Mapping[str, Any]) -> str:
+    value = evaluate(hole.source, inputs)
+    text = "" if value is ABSENT else as_text(value)
+    if not text:
+        raise RequestError(hole.name, f"`{hole.name}` is part of the path and must not be empty")
+    if text in {".", ".."}:
+        # RFC 3986, section 5.2.4: every client and server on the way would remove it, encoded or not.
+        raise RequestError(hole.name, f"`{hole.name}` must not be `{text}`: it would change the path")
+    return quote(text, safe="")
+
+
+def _pairs(pairs: Pairs, inputs: Mapping[str, Any]) -> "list[tuple[str, str]]":
+    found = []
+    for name, source in pairs:
+        value = evaluate(source, inputs)
+        if value is ABSENT or value is None:
+            continue
+        if isinstance(value, list):
+            found += [(name, as_text(item)) for item in value]
+        else:
+            found.append((name, as_text(value)))
+    return found
+
+
+def _header_value(name: str, value: str) -> str:
+    if _FORBIDDEN_IN_HEADER.search(value):
+        raise RequestError(name, f"`{name}` is sent as a header and must not contain line breaks or control characters")
+    return value.strip()
+
+
+def _body(template: BodyTemplate, inputs: Mapping[str, Any]) -> bytes | None:
+    value = evaluate(template.source, inputs)
+    if value is ABSENT:
+        return None
+    if template.kind is BodyKind.JSON:
+        return msgspec.json.encode(value)
+    if template.kind is BodyKind.FORM and isinstance(value, dict):
+        return urlencode({name: as_text(item) for name, item in value.items()}).encode()
+    return as_text(value).encode()
