@@ -5,7 +5,7 @@ limits. A text that cannot be read gives diagnostics (DOC001 to DOC006), never a
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
@@ -22,14 +22,13 @@ from yaml.events import (
 )
 
 from capably.diagnostics import Diagnostic, Span, error
+from capably.scalars import ScalarValue, read_plain, read_tagged
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 200
 MAX_NODES = 2_000_000  # after anchors are expanded: stops "billion laughs" documents
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML has it: ten times faster
-
-ScalarValue: TypeAlias = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +129,21 @@ def parse_document(file: str, data: bytes) -> tuple[Document | None, list[Diagno
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
-        where = Span(file, line, 1, line, 1)
+        where = _span_after(file, problem.object[: problem.start].decode())
         return None, [error("DOC001", "the file is not UTF-8 text", where, "save the file as UTF-8")]
-    builder = _Builder(file, text)
     try:
+        builder = _Builder(file, text)
         root = builder.read()
     except yaml.YAMLError as problem:
-        return None, [_syntax_error(file, problem)]
+        return None, [_syntax_error(file, text, problem)]
+    except UnicodeDecodeError:  # libyaml lets UTF-8 through that Python does not: `!%ed%a0%80`
+        return None, [error("DOC002", "this is not valid YAML: a tag has an escape that is not UTF-8", start)]
     except _RefusedError as problem:
         return None, [problem.diagnostic]
     return Document(file, text, root), builder.diagnostics
+
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # as libyaml counts lines
 
 
 class _RefusedError(Exception):
@@ -149,44 +152,13 @@ class _RefusedError(Exception):
         self.diagnostic = diagnostic
 
 
-def _number(text: str) -> int:
-    sign = -1 if text.startswith("-") else 1
-    digits = text.lstrip("+-")
-    base = _BASES.get(digits[:2])
-    return sign * (int(digits) if base is None else int(digits[2:], base))
+@dataclass(frozen=True, slots=True)
+class _Anchor:
+    """A named node, with what it costs to write it out again: its nodes, and the levels below it."""
 
-
-def _real(text: str) -> float:
-    return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-
-
-_BASES = {"0o": 8, "0x": 16}
-_REAL = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
-# YAML 1.2.2, section 10.3.2: what a plain scalar means in the core schema, tried in this order.
-_CORE: tuple[tuple[str, re.Pattern[str], Callable[[str], ScalarValue]], ...] = (
-    ("null", re.compile(r"~|null|Null|NULL|"), lambda _text: None),
-    ("bool", re.compile(r"true|True|TRUE|false|False|FALSE"), lambda text: text.lower() == "true"),
-    ("int", re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"), _number),
-    ("float", re.compile(_REAL), _real),
-)
-_TAGS = {f"tag:yaml.org,2002:{name}": (pattern, read) for name, pattern, read in _CORE}
-_SPECIAL_START = frozenset("~nNtTfF-+.0123456789")
-
-
-def _read_plain(text: str) -> ScalarValue:
-    if text and text[0] not in _SPECIAL_START:
-        return text
-    for _name, pattern, read in _CORE:
-        if pattern.fullmatch(text):
-            return _read_safely(read, text)
-    return text
-
-
-def _read_safely(read: Callable[[str], ScalarValue], text: str) -> ScalarValue:
-    try:
-        return read(text)
-    except ValueError:  # more digits than Python reads
-        return text
+    node: Node
+    size: int
+    height: int
 
 
 class _Builder:
@@ -201,7 +173,9 @@ class _Builder:
         self.parser = _Loader(text)
         self.diagnostics: list[Diagnostic] = []
         self.count = 0
-        self.anchors: dict[str, tuple[Node, int]] = {}
+        self.deepest = 0
+        self.end: Any = None  # mark of the last thing read: block collections report the next thing's start
+        self.anchors: dict[str, _Anchor] = {}
 
     def read(self) -> Node | None:
         """The root of the first document in the stream."""
@@ -216,7 +190,7 @@ class _Builder:
                 node = self.build(self.parser.get_event(), 0)
                 if documents == 1:
                     root = node
-                else:
+                elif documents == 2:  # noqa: PLR2004 -- the others are part of the same mistake
                     self.second_document(span)
         return root
 
@@ -231,20 +205,21 @@ class _Builder:
         )
 
     def span(self, event: Event) -> Span:
-        start, end = event.start_mark, event.end_mark
+        return self.between(event.start_mark, event.end_mark)
+
+    def between(self, start: Any, end: Any) -> Span:
         return Span(self.file, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
     def refuse(self, code: str, message: str, span: Span, advice: str) -> NoReturn:
         raise _RefusedError(error(code, message, span, advice))
 
-    def build(self, event: Event, depth: int) -> Node:
+    def build(self, event: Any, depth: int) -> Node:
         if isinstance(event, AliasEvent):
-            return self.alias(event)
-        before = self.count
+            return self.alias(event, depth)
+        before, outside = self.count, self.deepest
         self.grow(1, event)
-        if depth > MAX_DEPTH:
-            message = f"the document is nested more than {MAX_DEPTH} levels deep"
-            self.refuse("DOC006", message, self.span(event), "flatten the document")
+        self.deepest = depth
+        self.descend(depth, event)
         node: Node
         if isinstance(event, MappingStartEvent):
             node = self.mapping(event, depth)
@@ -253,32 +228,41 @@ class _Builder:
         else:
             node = self.scalar(event)
         if event.anchor is not None:
-            self.anchors[event.anchor] = (node, self.count - before)
+            self.anchors[event.anchor] = _Anchor(node, self.count - before, self.deepest - depth)
+        self.deepest = max(outside, self.deepest)
         return node
+
+    def descend(self, depth: int, event: Event) -> None:
+        self.deepest = max(self.deepest, depth)
+        if depth > MAX_DEPTH:
+            message = f"the document is nested more than {MAX_DEPTH} levels deep"
+            self.refuse("DOC006", message, self.span(event), "flatten the document")
 
     def grow(self, size: int, event: Event) -> None:
         self.count += size
         if self.count > MAX_NODES:
-            message = "the document grows too large when its anchors are expanded"
-            self.refuse("DOC006", message, self.span(event), "write the repeated parts out, or split the document")
+            message = f"the document holds more than {MAX_NODES:,} values when its anchors are written out"
+            self.refuse("DOC006", message, self.span(event), "split the document")
 
-    def alias(self, event: AliasEvent) -> Node:
+    def alias(self, event: AliasEvent, depth: int) -> Node:
         if event.anchor not in self.anchors:
             message = f"this is not valid YAML: the alias `*{event.anchor}` has no anchor before it"
             advice = f"define `&{event.anchor}` on an earlier value; a text that starts with `*` must be quoted"
             self.refuse("DOC002", message, self.span(event), advice)
-        node, size = self.anchors[event.anchor]
-        self.grow(size, event)
-        return node
+        anchor = self.anchors[event.anchor]
+        self.grow(anchor.size, event)
+        self.descend(depth + anchor.height, event)
+        self.end = event.end_mark
+        return anchor.node
 
     def scalar(self, event: ScalarEvent) -> Scalar:
         text: str = event.value
         value: ScalarValue = text
-        if event.tag in _TAGS:
-            pattern, read = _TAGS[event.tag]
-            value = _read_safely(read, text) if pattern.fullmatch(text) else text
+        if event.tag is not None:
+            value = read_tagged(event.tag, text)
         elif event.implicit[0]:
-            value = _read_plain(text)
+            value = read_plain(text)
+        self.end = event.end_mark
         return Scalar(value, text, self.span(event))
 
     def sequence(self, start: Event, depth: int) -> Sequence:
@@ -289,24 +273,30 @@ class _Builder:
 
     def mapping(self, start: Event, depth: int) -> Mapping:
         entries: dict[str, Entry] = {}
-        merged: list[Node] = []
+        merged: list[Mapping] = []
         while not isinstance(event := self.parser.get_event(), MappingEndEvent):
             key = self.build(event, depth + 1)
             value = self.build(self.parser.get_event(), depth + 1)
             if not isinstance(key, Scalar):
-                self.diagnostics.append(
-                    error("DOC002", "a key must be text", key.span, "quote templates: '{{name}}'")
-                )
+                self.diagnostics.append(error("DOC002", "a key must be text", key.span, "quote templates: '{{name}}'"))
             elif key.text == "<<" and isinstance(event, ScalarEvent) and event.implicit[0]:
-                merged += value.items if isinstance(value, Sequence) else [value]
+                merged += self.sources(value)
             elif key.text in entries:
                 self.duplicate(key, entries[key.text])
             else:
                 entries[key.text] = Entry(key.text, key.span, value)
         for source in merged:
-            for name, entry in source.entries.items() if isinstance(source, Mapping) else ():
+            for name, entry in source.entries.items():
                 entries.setdefault(name, entry)
         return Mapping(entries, self.whole(start, event))
+
+    def sources(self, value: Node) -> list[Mapping]:
+        """The mappings that a merge key names."""
+        named = value.items if isinstance(value, Sequence) else (value,)
+        if not all(isinstance(item, Mapping) for item in named):
+            message = "`<<` takes a mapping, or a list of mappings"
+            self.diagnostics.append(error("DOC002", message, value.span, "name an anchored mapping: `<<: *name`"))
+        return [item for item in named if isinstance(item, Mapping)]
 
     def duplicate(self, key: Scalar, first: Entry) -> None:
         self.diagnostics.append(
@@ -319,9 +309,10 @@ class _Builder:
             )
         )
 
-    def whole(self, start: Event, end: Event) -> Span:
-        first, last = start.start_mark, end.end_mark
-        return Span(self.file, first.line + 1, first.column + 1, last.line + 1, last.column + 1)
+    def whole(self, start: Event, end: Any) -> Span:
+        if end.start_mark.index < end.end_mark.index:
+            self.end = end.end_mark
+        return self.between(start.start_mark, self.end)
 
 
 _HINTS = (
@@ -332,12 +323,34 @@ _HINTS = (
 )
 
 
-def _syntax_error(file: str, problem: yaml.YAMLError) -> Diagnostic:
+def _syntax_error(file: str, text: str, problem: yaml.YAMLError) -> Diagnostic:
+    what = str(getattr(problem, "problem", None) or getattr(problem, "reason", None) or str(problem).splitlines()[0])
+    where = _problem_span(file, text, problem)
+    advice = [hint for start, hint in _HINTS if start in what] or [
+        "check the quoting and the indentation around this place"
+    ]
+    context, begin = getattr(problem, "context", None), getattr(problem, "context_mark", None)
+    related = [(_clamped(file, text, begin), context)] if context and begin is not None else []
+    related = [(place, story) for place, story in related if (place.line, place.column) != (where.line, where.column)]
+    return error("DOC002", f"this is not valid YAML: {what}", where, *advice, related=related)
+
+
+def _problem_span(file: str, text: str, problem: yaml.YAMLError) -> Span:
     mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    text = getattr(problem, "problem", None) or getattr(problem, "reason", None) or str(problem).splitlines()[0]
-    context = getattr(problem, "context", None)
-    message = f"this is not valid YAML: {text}" + (f" ({context})" if context else "")
-    hints = [hint for start, hint in _HINTS if start in str(text)]
-    where = Span(file, line, column, line, column + 1)
-    return error("DOC002", message, where, *(hints or ["check the quoting and the indentation around this place"]))
+    if mark is not None:
+        return _clamped(file, text, mark)
+    position = getattr(problem, "position", 0)  # a character that YAML forbids, in bytes
+    return _span_after(file, text.encode()[:position].decode(errors="ignore"))
+
+
+def _clamped(file: str, text: str, mark: Any) -> Span:
+    """One character at a mark; the end of the text for the marks that libyaml sets behind it."""
+    end = _span_after(file, text)
+    line, column = min((mark.line + 1, mark.column + 1), (end.line, end.column))
+    return Span(file, line, column, line, column + 1)
+
+
+def _span_after(file: str, text: str) -> Span:
+    lines = _LINE_BREAK.split(text)
+    line, column = len(lines), len(lines[-1]) + 1
+    return Span(file, line, column, line, column + 1)

@@ -1,0 +1,1 @@
+"""Expressions in a document, compiled once and evaluated often."""

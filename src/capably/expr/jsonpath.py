@@ -8,7 +8,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-_STEP = re.compile(r"\.?\[\s*(?:'([^']*)'|\"([^\"]*)\"|(-?\d+))\s*\]|\.?([^.\[\]\s'\"*?@$()]+)")
+_STEP = re.compile(
+    r"""\.?\[\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|(-?[0-9]{1,15}))\s*\]|\.?([^.\[\]\s'"*?@$()]+)""", re.DOTALL
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 class PathError(ValueError):
@@ -63,8 +66,11 @@ def compile_path(text: str) -> Path:
         match = _STEP.match(written, position)
         if match is None:
             raise PathError(f"`{written[position:]}` cannot be read as part of a path", position)
-        quoted, double_quoted, index, bare = match.groups()
-        name = quoted if quoted is not None else double_quoted if double_quoted is not None else bare
-        steps.append(name if name is not None else int(index))
+        single, double, index, bare = match.groups()
+        quoted = single if single is not None else double
+        if quoted is not None:
+            steps.append(_ESCAPED.sub(r"\1", quoted))
+        else:
+            steps.append(bare if bare is not None else int(index))
         position = match.end()
     return Path(written, tuple(steps))

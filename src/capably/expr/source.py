@@ -5,7 +5,7 @@ optional input nobody gave: whatever it would have filled is left out of the req
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
@@ -65,7 +65,7 @@ def evaluate(source: Source, inputs: Mapping[str, Any]) -> Any:
     if isinstance(source, Constant):
         return source.value
     if isinstance(source, Text):
-        return _text(source, inputs)
+        return join(source, inputs, as_text)
     if isinstance(source, Fields):
         values = ((name, evaluate(leaf, inputs)) for name, leaf in source.fields)
         return {name: value for name, value in values if value is not ABSENT}
@@ -83,7 +83,8 @@ def _from_input(source: FromInput, inputs: Mapping[str, Any]) -> Any:
     return value
 
 
-def _text(source: Text, inputs: Mapping[str, Any]) -> str | AbsentType:
+def join(source: Text, inputs: Mapping[str, Any], encode: Callable[[Any], str]) -> str | AbsentType:
+    """The parts of a text, values encoded for the place they stand in; ``ABSENT`` when one of them is."""
     pieces = []
     for part in source.parts:
         if isinstance(part, str):
@@ -92,7 +93,7 @@ def _text(source: Text, inputs: Mapping[str, Any]) -> str | AbsentType:
         value = evaluate(part, inputs)
         if value is ABSENT:
             return ABSENT
-        pieces.append(as_text(value))
+        pieces.append(encode(value))
     return "".join(pieces)
 
 

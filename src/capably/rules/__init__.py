@@ -1,0 +1,1 @@
+"""What a document should not say: one module per family of rules."""

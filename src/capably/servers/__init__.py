@@ -1,0 +1,1 @@
+"""Kinds of server; each knows a plan and how to invoke an operation, and nothing else."""

@@ -123,9 +123,7 @@ def problem_body(fault: Fault) -> bytes:
 
 async def send_fault(send: Send, fault: Fault, *, head: bool = False) -> None:
     """Answer with a problem detail."""
-    await send_body(
-        send, fault.status, "application/problem+json", problem_body(fault), fault.headers, head=head
-    )
+    await send_body(send, fault.status, "application/problem+json", problem_body(fault), fault.headers, head=head)
 
 
 def check_origin(scope: Scope, limits: Limits) -> None:
@@ -162,21 +160,32 @@ def _is_local(url: str) -> bool:
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work; cancel it when the caller goes away.
+    """Do the work; cancel it when the caller goes away, and return once it has ended.
 
-    To be used once the request body has been read: the next message can only be the disconnect.
+    To be used when the request body has been read: what arrives next is the disconnect. The work runs in the task of
+    the request, so what cancels the request cancels the work, and nothing of it is left when this returns.
     """
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(receive())
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a request is served in a task")
+    cancelled_before = task.cancelling()
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        task.cancel()
+
+    watcher = asyncio.ensure_future(watch())
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            task.cancel()
-        await task
+        await work
     except asyncio.CancelledError:
-        if not gone.done():
+        # Someone else's cancellation is passed on, also when it came together with ours.
+        if not gone or task.cancelling() > cancelled_before + 1:
             raise
     finally:
-        gone.cancel()
-        if not task.done():
-            task.cancel()
+        watcher.cancel()
+        if gone:
+            task.uncancel()

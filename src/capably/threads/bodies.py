@@ -4,9 +4,18 @@ An unknown field is refused, because a misspelt one would otherwise be ignored i
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 METADATA_PAIRS = 16
@@ -20,22 +29,23 @@ Metadata = Annotated[dict[Key, Value], Field(max_length=METADATA_PAIRS)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
 Instructions = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Temperature = Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)]
-TopP = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-TokenLimit = Annotated[int, Field(ge=256)]
+Temperature = Annotated[float, Field(ge=0, le=2, strict=True)]
+TopP = Annotated[float, Field(ge=0, le=1, strict=True)]
+TokenLimit = Annotated[int, Field(ge=256, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
 
 class Body(BaseModel):
-    """A part of a request: strict types, no unknown fields."""
+    """A part of a request: no unknown fields, and a number or a boolean is never read out of a string."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Loose(BaseModel):
     """A part that is kept as given; only what this service relies on is checked."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(extra="allow", frozen=True)
 
 
 class FunctionDefinition(Loose):
@@ -116,11 +126,21 @@ class ImagePart(Body):
 Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
 
+def _form(content: Any) -> str | None:
+    return "text" if isinstance(content, str) else "parts" if isinstance(content, list) else None
+
+
+Content = Annotated[
+    Annotated[Text, Tag("text")] | Annotated[list[Part], Field(min_length=1), Tag("parts")],
+    Discriminator(_form, custom_error_type="content", custom_error_message="Input should be a text or a list of parts"),
+]
+
+
 class MessageCreate(Body):
     """A message to add to a thread."""
 
     role: Literal["user", "assistant"]
-    content: Text | Annotated[list[Part], Field(min_length=1)]
+    content: Content
     attachments: list[dict[str, Any]] | None = None
     metadata: Metadata | None = None
 
@@ -153,7 +173,13 @@ class Truncation(Body):
     """How much of a thread the model is shown."""
 
     type: Literal["auto", "last_messages"]
-    last_messages: Annotated[int, Field(ge=1)] | None = None
+    last_messages: Annotated[int, Field(ge=1, strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.type == "last_messages" and self.last_messages is None:
+            raise PydanticCustomError("last_messages", "'last_messages' must say how many messages to keep")
+        return self
 
 
 class RunCreate(Body):
@@ -168,12 +194,12 @@ class RunCreate(Body):
     metadata: Metadata | None = None
     temperature: Temperature | None = None
     top_p: TopP | None = None
-    stream: bool | None = None
+    stream: Flag | None = None
     max_prompt_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
     truncation_strategy: Truncation | None = None
     tool_choice: ToolChoice | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: Flag | None = None
     response_format: Format | None = None
     reasoning_effort: Effort | None = None
 

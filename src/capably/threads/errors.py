@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 TYPES = {
-    HTTPStatus.UNAUTHORIZED: "authentication_error",
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
     HTTPStatus.SERVICE_UNAVAILABLE: "server_error",
 }

@@ -21,6 +21,7 @@ RunStatus = Literal[
 ]
 ACTIVE: tuple[RunStatus, ...] = ("queued", "in_progress", "requires_action", "cancelling")
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+MessageStatus = Literal["in_progress", "incomplete", "completed"]
 MessageFault = Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"]
 Json = dict[str, Any]
 
@@ -82,7 +83,7 @@ class Message(Wire):
     object: Literal["thread.message"] = "thread.message"
     created_at: int
     thread_id: str
-    status: Literal["in_progress", "incomplete", "completed"]
+    status: MessageStatus
     incomplete_details: IncompleteMessage | None
     completed_at: int | None
     incomplete_at: int | None

@@ -1,0 +1,1 @@
+"""Upstream APIs: building requests, authenticating them, sending them."""

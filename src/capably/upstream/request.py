@@ -1,11 +1,13 @@
 """Building upstream requests: pure, from a compiled template and the inputs of one call.
 
 Every value is encoded for where it stands: one percent-encoded segment in a path (RFC 3986, section 2.1), a form
-encoded pair in a query, a field value without control characters in a header (RFC 9110, section 5.5), JSON in a body.
+encoded pair in a query, a field value without control characters in a header (RFC 9110, section 5.5), JSON, a form or
+escaped character data in a body.
 """
 
+import html
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -13,8 +15,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from capably.expr.source import ABSENT, Source, as_text, evaluate
+from capably.expr.source import ABSENT, AbsentType, Source, Text, as_text, evaluate, join
 
+_DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:[/?]|$)")
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: UTF-8 cannot say it
 _FORBIDDEN_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -85,11 +89,9 @@ def build_request(template: RequestTemplate, inputs: Mapping[str, Any]) -> Reque
     """Fill a template.
 
     Raises:
-        RequestError: a path value is missing or empty, or a value cannot stand in a header.
+        RequestError: a path value is missing, empty or would change the path, or a value cannot stand where it is put.
     """
-    url = template.base + "".join(
-        part if isinstance(part, str) else _path_value(part, inputs) for part in template.path
-    )
+    url = template.base + _path(template, inputs)
     query = list(_pairs(template.query, inputs))
     if query:
         joint = "&" if "?" in url else "?"
@@ -108,42 +110,62 @@ def _has(headers: list[tuple[str, str]], name: str) -> bool:
     return any(key.lower() == name for key, _value in headers)
 
 
+def _path(template: RequestTemplate, inputs: Mapping[str, Any]) -> str:
+    values = {part.name: _path_value(part, inputs) for part in template.path if not isinstance(part, str)}
+    path = "".join(part if isinstance(part, str) else quote(values[part.name], safe="") for part in template.path)
+    for name, value in values.items():
+        if not value.strip(".") and _DOT_SEGMENT.search(path):
+            # RFC 3986, section 5.2.4: every client and server on the way would remove it, encoded or not.
+            raise RequestError(name, f"`{name}` must not be `{value}`: it would change the path")
+    return path
+
+
 def _path_value(hole: PathValue, inputs: Mapping[str, Any]) -> str:
     value = evaluate(hole.source, inputs)
-    text = "" if value is ABSENT else as_text(value)
+    text = "" if value is ABSENT else _sendable(hole.name, value)
     if not text:
         raise RequestError(hole.name, f"`{hole.name}` is part of the path and must not be empty")
-    if text in {".", ".."}:
-        # RFC 3986, section 5.2.4: every client and server on the way would remove it, encoded or not.
-        raise RequestError(hole.name, f"`{hole.name}` must not be `{text}`: it would change the path")
-    return quote(text, safe="")
+    return text
 
 
-def _pairs(pairs: Pairs, inputs: Mapping[str, Any]) -> "list[tuple[str, str]]":
-    found = []
-    for name, source in pairs:
-        value = evaluate(source, inputs)
-        if value is ABSENT or value is None:
-            continue
-        if isinstance(value, list):
-            found += [(name, as_text(item)) for item in value]
-        else:
-            found.append((name, as_text(value)))
-    return found
+def _sendable(name: str, value: Any) -> str:
+    text = as_text(value)
+    if not text.isascii() and _SURROGATE.search(text):
+        raise RequestError(name, f"`{name}` is not text: it holds half of a character")
+    return text
+
+
+def _pairs(pairs: Pairs, inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [pair for name, source in pairs for pair in _spread(name, evaluate(source, inputs))]
+
+
+def _spread(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """What is sent for a value: nothing when there is none, a pair for each item of a list."""
+    if value is ABSENT or value is None:
+        return
+    for item in value if isinstance(value, list) else (value,):
+        yield name, _sendable(name, item)
 
 
 def _header_value(name: str, value: str) -> str:
     if _FORBIDDEN_IN_HEADER.search(value):
         raise RequestError(name, f"`{name}` is sent as a header and must not contain line breaks or control characters")
-    return value.strip()
+    return value.strip(" \t")
 
 
 def _body(template: BodyTemplate, inputs: Mapping[str, Any]) -> bytes | None:
-    value = evaluate(template.source, inputs)
+    value = _body_value(template, inputs)
     if value is ABSENT:
         return None
-    if template.kind is BodyKind.JSON:
-        return msgspec.json.encode(value)
     if template.kind is BodyKind.FORM and isinstance(value, dict):
-        return urlencode({name: as_text(item) for name, item in value.items()}).encode()
-    return as_text(value).encode()
+        return urlencode([pair for name, item in value.items() for pair in _spread(name, item)]).encode()
+    try:
+        return msgspec.json.encode(value) if template.kind is BodyKind.JSON else as_text(value).encode()
+    except UnicodeEncodeError as problem:
+        raise RequestError("body", "the body is not text: it holds half of a character") from problem
+
+
+def _body_value(template: BodyTemplate, inputs: Mapping[str, Any]) -> Any | AbsentType:
+    if template.kind is BodyKind.XML and isinstance(template.source, Text):
+        return join(template.source, inputs, lambda value: html.escape(as_text(value)))
+    return evaluate(template.source, inputs)

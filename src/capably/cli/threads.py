@@ -1,0 +1,230 @@
+"""`capably threads`: serve the embedded Threads > Runs service, and its keys.
+
+Results go to stdout, everything said about them to stderr. Exit codes: 0 done or stopped, 1 could not, 2 misused.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from capably.threads.settings import ThreadsSettings
+
+EXTRA = {"fastapi", "starlette", "pydantic", "pydantic_core", "sqlalchemy", "aiosqlite", "greenlet"}
+# A backspace alone on a line keeps click from reflowing what follows.
+THREADS_EXAMPLES = """\b
+Example:
+  capably threads key create            # prints a bearer key, once
+  capably threads serve                 # http://127.0.0.1:8890
+  curl -H "Authorization: Bearer $KEY" -X POST http://127.0.0.1:8890/v1/threads
+"""
+SERVE_EXAMPLES = """\b
+Examples:
+  capably threads serve --data ./conversations
+  capably threads serve --model-url http://127.0.0.1:11434/v1 --model llama3.2
+  OPENAI_API_KEY=... capably threads serve --model-url https://api.openai.com/v1
+"""
+CREATE_EXAMPLES = """\b
+Example:
+  export CAPABLY_THREADS_KEY=$(capably threads key create --name laptop)
+"""
+LIST_EXAMPLES = """\b
+Example:
+  capably threads key list --data ./conversations
+"""
+REVOKE_EXAMPLES = """\b
+Example:
+  capably threads key revoke 3f9c0a7be412
+"""
+GRACE = 5  # seconds a stopping server waits for answers that are being sent
+
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(".capably"),
+    show_default=True,
+    help="Directory that holds the database; made when missing.",
+)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what can go wrong with the installation or the directory into a sentence and exit code 1."""
+    try:
+        from capably.threads.database import DataDirectoryError
+
+        try:
+            yield
+        except DataDirectoryError as failure:
+            raise click.ClickException(str(failure)) from None
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.partition(".")[0] not in EXTRA:
+            raise
+        message = f"the threads service needs packages that are not installed ({missing.name})"
+        raise click.ClickException(f"{message}; install them with: pip install 'capably[threads]'") from None
+
+
+@click.group(epilog=THREADS_EXAMPLES)
+def threads() -> None:
+    """Run the embedded Threads > Runs service.
+
+    It keeps assistants, threads, messages and runs in one file and answers runs with a model of your choice, or
+    offline. Clients of the Assistants API (version 2) talk to it unchanged.
+    """
+
+
+@threads.command(epilog=SERVE_EXAMPLES)
+@data_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8890, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option(
+    "--model-url",
+    metavar="URL",
+    help="OpenAI-compatible endpoint that answers runs, without /chat/completions; left out: an offline responder.",
+)
+@click.option(
+    "--model", metavar="NAME", help="Model to ask for, whatever the assistant names; left out: the assistant's."
+)
+@click.option(
+    "--model-key-env",
+    metavar="VARIABLE",
+    default="OPENAI_API_KEY",
+    show_default=True,
+    help="Environment variable with the endpoint's key; unset or empty: no key is sent.",
+)
+def serve(*, data: Path, host: str, port: int, model_url: str | None, model: str | None, model_key_env: str) -> None:
+    r"""Serve assistants, threads, messages and runs until interrupted."""
+    if model_url is not None and not model_url.startswith(("http://", "https://")):
+        raise click.BadParameter("must start with http:// or https://", param_hint="'--model-url'")
+    if model is not None and model_url is None:
+        raise click.UsageError("--model needs --model-url: without an endpoint the offline responder answers.")
+    with _told():
+        from capably.threads.settings import ThreadsSettings
+
+        settings = ThreadsSettings(
+            data=data,
+            host=host,
+            model_url=model_url,
+            model=model,
+            model_key=os.environ.get(model_key_env) or None if model_url else None,
+        )
+        with _listener(host, port) as listener:
+            _serve(settings, listener)
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A bound socket: bound here, so that a port in use is a sentence and not a stack trace."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
+    except OSError as failure:
+        # The message of create_server repeats the address; the errors of name resolution have negative numbers.
+        reason = os.strerror(failure.errno).lower() if failure.errno and failure.errno > 0 else "no such address"
+        message = f"cannot listen on {host} port {port} ({reason}); choose another with --port or --host"
+        raise click.ClickException(message) from None
+
+
+def _serve(settings: "ThreadsSettings", listener: socket.socket) -> None:
+    import uvicorn
+
+    from capably.threads.database import DirectoryLock
+    from capably.threads.keys import list_keys
+    from capably.threads.service import choose_responder, create_app
+
+    # The directory is tried before the server starts: its own report of a lifespan that fails is a stack trace.
+    with DirectoryLock(settings.data):
+        keys = asyncio.run(list_keys(settings.data))
+    config = uvicorn.Config(
+        create_app(settings),
+        lifespan="on",
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    answers = choose_responder(settings).label
+    port = listener.getsockname()[1]
+    _introduce(settings, port, answers, locked_out=all(record.revoked_at for record in keys))
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        # The server drains at a signal and then raises it again; having stopped when told is a success.
+        signal.signal(signum, lambda *_: None)
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _introduce(settings: "ThreadsSettings", port: int, answers: str, *, locked_out: bool) -> None:
+    """Say on stderr what is served where."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for name, value in (
+        ("threads", f"http://{host}:{port}/v1"),
+        ("data", str(settings.data.resolve())),
+        ("answers", answers),
+    ):
+        console.print(Text.assemble((f"{name:<9}", "bold"), value))
+    if locked_out:
+        console.print("No key opens this service yet. Make one, in another terminal:", style="yellow")
+        console.print(f"  capably threads key create --data {settings.data}", markup=False)
+    if not settings.on_loopback:
+        note = "Other machines can reach this address, and what they send is not encrypted: put TLS in front."
+        console.print(note, style="yellow")
+
+
+@threads.group()
+def key() -> None:
+    """Make, list and revoke the bearer keys of a data directory.
+
+    A key is shown once and kept as a digest. A running service honours a change at once.
+    """
+
+
+@key.command(epilog=CREATE_EXAMPLES)
+@data_option
+@click.option("--name", default="default", show_default=True, help="What the key is for.")
+def create(data: Path, name: str) -> None:
+    """Print a new bearer key. It cannot be shown again."""
+    with _told():
+        from capably.threads.keys import create_key
+
+        click.echo(asyncio.run(create_key(data, name)))
+    click.echo("Keep this key: it is stored as a digest only. Send it as 'Authorization: Bearer KEY'.", err=True)
+
+
+@key.command("list", epilog=LIST_EXAMPLES)
+@data_option
+def list_(data: Path) -> None:
+    """List the keys: id, how each begins, when it was made, its name."""
+    with _told():
+        from capably.threads.keys import list_keys
+
+        found = asyncio.run(list_keys(data))
+    for record in found:
+        made = datetime.fromtimestamp(record.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        state = "live" if record.revoked_at is None else "revoked"
+        click.echo(f"{record.id}  {record.prefix}  {made}  {state:7}  {record.name}")
+    if not found:
+        click.echo(f"No keys yet. Make one with: capably threads key create --data {data}", err=True)
+
+
+@key.command(epilog=REVOKE_EXAMPLES)
+@data_option
+@click.argument("key_id", metavar="ID")
+def revoke(data: Path, key_id: str) -> None:
+    """Stop the key with this ID, as `key list` shows it, from opening the service."""
+    with _told():
+        from capably.threads.keys import revoke_key
+
+        done = asyncio.run(revoke_key(data, key_id))
+    if not done:
+        raise click.ClickException(f"no live key has the id '{key_id}'; see: capably threads key list --data {data}")
+    click.echo(f"Revoked {key_id}.", err=True)

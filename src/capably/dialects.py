@@ -1,0 +1,141 @@
+"""Any published version of the document language becomes one canonical shape.
+
+Canonical is the newest naming (``display``, ``flows``, ``target``, ``from``) in list shape: a collection keyed by name
+becomes a list whose items carry ``name``. Lists keep what keyed maps cannot: the same name twice, in document order.
+"""
+
+from capably.diagnostics import Diagnostic, Span, did_you_mean, error
+from capably.document import Document, Entry, Mapping, Node, Scalar, Sequence
+
+VERSIONS: dict[str, tuple[str, ...]] = {
+    "naftiko": ("0.4", "0.5", "1.0.0-alpha1", "1.0.0-alpha2", "1.0.0-alpha3"),
+    "ikanos": (
+        *("1.0.0-alpha3", "1.0.0-alpha4"),
+        *("1.0.0-beta1", "1.0.0-beta2", "1.0.0-beta3", "1.0.0-beta4", "1.0.0-beta5"),
+    ),
+}
+"""Versions of the language, by the root key that states them."""
+
+_NAMED = frozenset(
+    {
+        *("inputParameters", "outputParameters", "resources", "operations", "tools", "prompts", "arguments"),
+        *("skills", "flows", "functions", "steps"),
+    }
+)
+_RENAMED = {"label": "display", "functions": "flows", "targetName": "target"}
+# What stands below these keys is the author's own data or text, not the language's.
+_FREE = frozenset(
+    {"with", "body", "value", "default", "const", "enum", "example", "keys", "metadata", "schema", "data"}
+)
+_SECTIONS = ("capability", "consumes", "exposes", "aggregates", "binds")
+_KIND_OF_FILE = {
+    "openapi": "an OpenAPI document",
+    "swagger": "a Swagger document",
+    "apiVersion": "a Kubernetes-style resource",
+    "asyncapi": "an AsyncAPI document",
+    "arazzo": "an Arazzo document",
+    "services": "a Compose file",
+    "apisComposed": "an API composition",
+}
+_START = "a capability document starts with `ikanos: 1.0.0-beta4` (or `naftiko: 1.0.0-alpha2`)"
+
+
+def canonical(document: Document) -> tuple[str, Mapping | None, list[Diagnostic]]:
+    """Bring a document into the canonical shape.
+
+    Returns:
+        Its language version, its root (``None`` when it is not a capability document) and what is wrong with it.
+    """
+    start = Span(document.file, 1, 1, 1, 1)
+    root = document.root
+    if root is None:
+        return "", None, [error("DOC004", "the file is empty", start, _START)]
+    if not isinstance(root, Mapping):
+        return "", None, [error("DOC004", "this is not a capability document: its root is no mapping", start, _START)]
+    dialect = next((key for key in VERSIONS if key in root.entries), None)
+    if dialect is None:
+        return "", None, [_other_kind(root, start)]
+    version, problem = _version(dialect, root)
+    if problem is not None:
+        return version, None, [problem]
+    problem = _flattened(root)
+    if problem is not None:
+        return version, None, [problem]
+    return version, _section(root), []
+
+
+def _other_kind(root: Mapping, start: Span) -> Diagnostic:
+    kind = next((name for key, name in _KIND_OF_FILE.items() if key in root.entries), None)
+    if kind is not None:
+        return error("DOC004", f"this is {kind}, not a capability document", start, _START)
+    first = next(iter(root.entries.values()), None)
+    span = first.key_span if first is not None else start
+    message = "this is not a capability document: it has no `ikanos` or `naftiko` key"
+    return error("DOC004", message, span, _START)
+
+
+def _version(dialect: str, root: Mapping) -> tuple[str, Diagnostic | None]:
+    node = root.get(dialect)
+    known = VERSIONS[dialect]
+    if not isinstance(node, Scalar) or node.value is None:
+        span = root.value_span(dialect)
+        message = f"`{dialect}` must state the version of the language, as text"
+        advice = f"write `{dialect}: {known[-1]}` and put the rest of the document beside it"
+        return "", error("DOC007", message, span, advice)
+    if node.text in known:
+        return node.text, None
+    other = [key for key, versions in VERSIONS.items() if node.text in versions]
+    advice = (f"version {node.text} is written under `{other[0]}:`",) if other else did_you_mean(node.text, known)
+    return node.text, error("DOC007", f"`{node.text}` is not a version of `{dialect}`", node.span, *advice)
+
+
+def _flattened(root: Mapping) -> Diagnostic | None:
+    """A document that lost its indentation: sections without content, their keys beside them."""
+    empty = [key for key in _SECTIONS if key in root.entries and isinstance(root.get(key), Scalar)]
+    if not empty:
+        return None
+    span = root.key_span(empty[0])
+    return error("DOC010", f"`{empty[0]}` has no content", span, "indent what belongs to it below it")
+
+
+def _section(node: Node) -> Mapping:
+    section = _convert(node, "")
+    return section if isinstance(section, Mapping) else Mapping({}, node.span)
+
+
+def _convert(node: Node, key: str) -> Node:
+    if key in _FREE:
+        return node
+    if isinstance(node, Sequence):
+        return Sequence(tuple(_convert(item, "") for item in node.items), node.span)
+    if not isinstance(node, Mapping):
+        return node
+    if key in _NAMED and not _is_single(node):
+        return Sequence(tuple(_named(entry) for entry in node.entries.values()), node.span)
+    is_import = "import" in node.entries
+    entries: dict[str, Entry] = {}
+    for entry in node.entries.values():
+        name = _RENAMED.get(entry.key, entry.key)
+        if is_import and name == "location":
+            name = "from"
+        if name != entry.key and name in node.entries:
+            name = entry.key
+        entries[name] = Entry(name, entry.key_span, _convert(entry.value, entry.key))
+    return Mapping(entries, node.span)
+
+
+def _is_single(node: Mapping) -> bool:
+    """Whether a mapping is one item that somebody forgot to put into a list."""
+    name = node.get("name")
+    return isinstance(name, Scalar)
+
+
+def _named(entry: Entry) -> Node:
+    """An item of a keyed map, with its key as ``name``."""
+    item = _convert(entry.value, "")
+    if isinstance(item, Scalar) and item.value is None:
+        item = Mapping({}, entry.key_span)
+    if not isinstance(item, Mapping) or "name" in item.entries:
+        return item
+    name = Entry("name", entry.key_span, Scalar(entry.key, entry.key, entry.key_span))
+    return Mapping({"name": name, **item.entries}, entry.key_span)

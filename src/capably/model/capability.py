@@ -1,0 +1,51 @@
+"""A capability: the whole of what a document says."""
+
+from dataclasses import dataclass
+
+from capably.document import Node
+from capably.model.consumes import Consumes
+from capably.model.exposes import Exposes
+from capably.model.fields import Record, key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Info(Record):
+    """What the capability is called and who answers for it."""
+
+    display: str | None = key("display", "Its title.")
+    description: str | None = key("description", "What it is for.")
+    version: str | None = key("version", "The capability's own version.")
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    created: str | None = key("created", "The date it was written.")
+    modified: str | None = key("modified", "The date it was last changed.")
+    stakeholders: Node | None = key("stakeholders", "People who answer for it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bind(Record):
+    """Values that are not in the document: variables of the environment, or keys of a file."""
+
+    namespace: str | None = key("namespace", "The name before the dot in `{{env.KEY}}`.")
+    keys: dict[str, str] | None = key("keys", "Variables of the document and where each is found.")
+    location: str | None = key("location", "The file that holds the values; the environment when absent.")
+    description: str | None = key("description", "What the values are for.")
+    import_: str | None = key("import", "The namespace to take from another file.")
+    from_: str | None = key("from", "The file to take it from.")
+    as_: str | None = key("as", "The namespace it gets here.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capability(Record):
+    """A capability document, decoded. ``exposes`` holds one record of its kind per server."""
+
+    file: str
+    version: str
+    info: Info | None = None
+    binds: tuple[Bind, ...] = ()
+    consumes: tuple[Consumes, ...] = ()
+    exposes: tuple[Exposes, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The capability's title, or the file's name."""
+        return (self.info.display if self.info is not None else None) or self.file

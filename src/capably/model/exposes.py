@@ -1,0 +1,103 @@
+"""Servers that a capability exposes."""
+
+from dataclasses import dataclass
+
+from capably.document import Node
+from capably.model.auth import Authentication
+from capably.model.fields import Record, key
+from capably.model.values import Output, Parameter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolHints(Record):
+    """What a tool says of its effects."""
+
+    read_only: bool | None = key("readOnly", "It changes nothing.")
+    destructive: bool | None = key("destructive", "It may destroy something.")
+    idempotent: bool | None = key("idempotent", "Calling it twice is like calling it once.")
+    open_world: bool | None = key("openWorld", "It reaches things outside this capability.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposed(Record):
+    """What REST operations and MCP tools have in common."""
+
+    name: str | None = key("name", "Its name.")
+    display: str | None = key("display", "A title for people.")
+    description: str | None = key("description", "What it does.")
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    inputs: tuple[Parameter, ...] = key("inputParameters", "What callers give.", default=())
+    call: str | None = key("call", "The consumed operation: `namespace.operation`.")
+    with_: dict[str, Node] | None = key("with", "Values for the consumed operation's parameters.")
+    ref: str | None = key("ref", "A flow of an aggregate.")
+    steps: Node | None = key("steps", "Several calls in a row.")
+    mappings: Node | None = key("mappings", "How step results become the answer.")
+    outputs: tuple[Output, ...] = key("outputParameters", "What the answer is made of.", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposedOperation(Exposed):
+    """A method of a REST resource."""
+
+    method: str = key(
+        "method", "The HTTP method.", default="GET", one_of=("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+    )
+    responses: Node | None = key("responses", "Answers by status and media type.")
+    response_binary: Node | None = key("responseBinary", "Shorthand for one binary answer.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool(Exposed):
+    """An MCP tool."""
+
+    hints: ToolHints | None = key("hints", "What the tool says of its effects.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposedResource(Record):
+    """A path of a REST server with its operations."""
+
+    path: str = key("path", "The path; `{x}` or `{{x}}` is a placeholder for one segment.", required=True)
+    name: str | None = key("name", "The resource's name.")
+    display: str | None = key("display", "A title for people.")
+    description: str | None = key("description", "What it is.")
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation below.", default=())
+    operations: tuple[ExposedOperation, ...] = key("operations", "Its methods.", default=())
+    forward: Node | None = key("forward", "Passes requests on to a consumed API.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposes(Record):
+    """What every server has, and what a server of a kind that is not served by this version has."""
+
+    type: str = key("type", "The kind of server: rest, mcp, skill or control.", required=True)
+    namespace: str | None = key("namespace", "The server's name.")
+    address: str | None = key("address", "The address to listen on (127.0.0.1 when absent).")
+    port: int | None = key("port", "The port to listen on.")
+    display: str | None = key("display", "A title for people.")
+    description: str | None = key("description", "What the server offers.")
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    authentication: Authentication | None = key("authentication", "How callers are authenticated.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposesRest(Exposes):
+    """A REST server."""
+
+    inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation.", default=())
+    resources: tuple[ExposedResource, ...] = key("resources", "The server's paths.", default=())
+    max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposesMcp(Exposes):
+    """An MCP server."""
+
+    transport: str = key("transport", "http or stdio.", default="http", one_of=("http", "stdio"))
+    tools: tuple[Tool, ...] = key("tools", "The tools it offers.", default=())
+    resources: Node | None = key("resources", "The resources it offers.")
+    prompts: Node | None = key("prompts", "The prompts it offers.")
+    max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.")
+    ttl_ms: int | None = key("ttlMs", "How long lists may be kept, in milliseconds.")
+    cache_scope: str | None = key("cacheScope", "Who may keep lists: public or private.")

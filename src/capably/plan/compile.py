@@ -1,0 +1,243 @@
+"""A capability becomes a plan: every name resolved, every template compiled, before a socket opens."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from capably.diagnostics import Diagnostic, Span, error, warning
+from capably.document import Scalar, walk
+from capably.expr.template import cut
+from capably.model.auth import Authentication
+from capably.model.capability import Capability
+from capably.model.exposes import Exposed, ExposedOperation, ExposedResource, Exposes, ExposesMcp, ExposesRest, Tool
+from capably.model.values import Parameter
+from capably.plan.binding import Binder, Front, unused_with_keys
+from capably.plan.operation import Hints, Kind, Operation, Plan, Route, ServerPlan
+from capably.plan.outputs import compile_answer
+from capably.plan.requests import compile_base, compile_request
+from capably.plan.resolve import Caller, Decision, resolve
+from capably.plan.routes import compile_route, placeholders
+from capably.plan.target import Candidate, candidates
+from capably.plan.variables import NOTHING_GIVEN, Given, Variable, Variables
+from capably.upstream.auth import NO_CREDENTIALS, Credentials, compile_credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A plan, the variables it uses with what was given for them, and what is wrong or worth knowing."""
+
+    plan: Plan
+    variables: tuple[Variable, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def missing(self) -> tuple[Variable, ...]:
+        """Variables without a value; nothing may be sent while there is one."""
+        return tuple(variable for variable in self.variables if variable.value is None)
+
+
+def compile_plan(capability: Capability, given: Given = NOTHING_GIVEN, *, reveal: bool = False) -> Compiled:
+    """Compile a capability.
+
+    Args:
+        capability: the decoded document.
+        given: values from outside.
+        reveal: put the values of variables and secrets into the plan, as serving needs. Otherwise the plan holds
+            stand-ins such as ``<API_KEY>`` and can be shown to anybody.
+    """
+    compiler = _Compiler(capability, given, reveal=reveal)
+    servers = tuple(compiler.servers())
+    plan = Plan(capability.file, capability.title, servers, dict(compiler.upstreams))
+    return Compiled(plan, compiler.variables.used, tuple(compiler.found))
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """One exposed operation with the levels above it."""
+
+    kind: Kind
+    server: Exposes
+    exposed: Exposed
+    span: Span
+    parameters: tuple[Parameter, ...]
+    method: str | None = None
+    path: str | None = None
+    resource: ExposedResource | None = None
+
+
+class _Compiler:
+    def __init__(self, capability: Capability, given: Given, *, reveal: bool) -> None:
+        self.capability = capability
+        self.variables = Variables(capability.binds, given, reveal=reveal)
+        self.known = candidates(capability.consumes)
+        self.found: list[Diagnostic] = []
+        self.upstreams: dict[str, str] = {}
+        self._credentials: dict[int, Credentials] = {}
+
+    def servers(self) -> Iterator[ServerPlan]:
+        for server in self.capability.exposes:
+            plan = self.server(server)
+            if plan is not None:
+                yield plan
+
+    def server(self, server: Exposes) -> ServerPlan | None:
+        if isinstance(server, ExposesMcp) and server.transport == "stdio":
+            message = "MCP over stdio is not served by this version"
+            self.found.append(warning("DOC013", message, server.value_span("transport"), "use `transport: http`"))
+            return None
+        if server.authentication is not None:
+            message = "this version does not authenticate callers: the server would be open"
+            advice = "remove `authentication` to serve it without"
+            self.found.append(error("DOC014", message, server.key_span("authentication"), advice))
+        port = self.port(server)
+        kind = Kind(server.type)
+        calls: Counter[str] = Counter()
+        operations = [item for site in _sites(server) if (item := self.operation(site, calls)) is not None]
+        if port is None:
+            return None
+        return ServerPlan(
+            kind=kind,
+            namespace=server.namespace or kind.value,
+            address=server.address,
+            port=port,
+            description=server.description or "",
+            title=self.capability.title,
+            version=(self.capability.info.version if self.capability.info is not None else None) or "1.0.0",
+            operations=tuple(operations),
+            span=server.node.span,
+            port_span=server.value_span("port"),
+        )
+
+    def port(self, server: Exposes) -> int | None:
+        if server.port is None:
+            message = f"the `{server.type}` server has no port"
+            self.found.append(error("DOC011", message, server.node.span, "add `port: 8080`"))
+        elif not 0 <= server.port <= 65535:  # noqa: PLR2004 -- RFC 9293: ports have 16 bits
+            self.found.append(error("DOC010", f"{server.port} is no port", server.value_span("port"), "0 to 65535"))
+        else:
+            return server.port
+        return None
+
+    def operation(self, site: _Site, calls: Counter[str]) -> Operation | None:
+        exposed = site.exposed
+        if exposed.call is None:
+            self.leave_out(site)
+            return None
+        nth = calls[exposed.call]
+        calls[exposed.call] += 1
+        caller = Caller(exposed, exposed.call, exposed.value_span("call"), nth, site.method, site.path)
+        decision, problems = resolve(caller, self.known)
+        self.found += problems
+        if decision is None:
+            return None
+        route = self.route(site)
+        if site.kind is Kind.REST and route is None:
+            return None
+        return self.compiled(site, decision, route)
+
+    def leave_out(self, site: _Site) -> None:
+        for key in ("steps", "ref"):
+            if key in site.exposed.node.entries:
+                message = f"`{key}` is not run by this version: the operation is left out"
+                self.found.append(warning("DOC013", message, site.exposed.key_span(key), "the others are served"))
+                return
+        message = "the operation has no `call`: it is left out"
+        self.found.append(warning("DOC013", message, site.span, "add `call: namespace.operation`"))
+
+    def route(self, site: _Site) -> Route | None:
+        if site.path is None or site.resource is None:
+            return None
+        try:
+            return compile_route(site.path)
+        except ValueError as problem:
+            span = site.resource.value_span("path")
+            self.found.append(error("DOC010", f"this path cannot be served: {problem}", span))
+            return None
+
+    def compiled(self, site: _Site, decision: Decision, route: Route | None) -> Operation:
+        exposed, candidate = site.exposed, decision.candidate
+        front = Front(
+            kind=site.kind,
+            namespace=site.server.namespace or site.kind.value,
+            exposed=exposed,
+            parameters=site.parameters,
+            placeholders=placeholders(site.path or ""),
+            span=site.span,
+        )
+        binder = Binder(front, candidate, self.variables, self.found)
+        base = compile_base(candidate, self.variables, self.found)
+        self.upstreams[candidate.consumes.namespace] = base.shown
+        request = compile_request(candidate, base, binder, self.credentials(candidate), self.found)
+        self.found += unused_with_keys(front, candidate, _template_names(candidate))
+        return Operation(
+            server=site.kind,
+            namespace=front.namespace,
+            name=exposed.name or f"{site.method} {route.path if route is not None else ''}",
+            title=exposed.display or "",
+            description=exposed.description or candidate.operation.description or "",
+            inputs=binder.binding.inputs,
+            target=candidate.target,
+            decided_by=decision.rule,
+            request=request,
+            answer=compile_answer(exposed.outputs, self.found),
+            span=site.span,
+            method=site.method,
+            route=route,
+            hints=_hints(exposed),
+        )
+
+    def credentials(self, candidate: Candidate) -> Credentials:
+        block = candidate.operation.authentication or candidate.consumes.authentication
+        if block is None or block.type.lower() == "none":
+            return NO_CREDENTIALS
+        if id(block) not in self._credentials:
+            self._credentials[id(block)] = self.reveal(block)
+        return self._credentials[id(block)]
+
+    def reveal(self, block: Authentication) -> Credentials:
+        def secret(text: str, span: Span) -> str:
+            pieces = cut(text)
+            return "".join(
+                piece if isinstance(piece, str) else self.variables.use(piece.name, span, secret=True)
+                for piece in pieces
+            )
+
+        return compile_credentials(block, secret, self.found)
+
+
+def _sites(server: Exposes) -> Iterator[_Site]:
+    if isinstance(server, ExposesMcp):
+        for tool in server.tools:
+            yield _Site(Kind.MCP, server, tool, tool.value_span("name"), tool.inputs)
+    elif isinstance(server, ExposesRest):
+        for resource in server.resources:
+            for operation in resource.operations:
+                yield _rest_site(server, resource, operation)
+
+
+def _rest_site(server: ExposesRest, resource: ExposedResource, operation: ExposedOperation) -> _Site:
+    levels: dict[tuple[str, str | None], Parameter] = {}
+    for parameter in (*server.inputs, *resource.inputs, *operation.inputs):
+        levels[parameter.name, parameter.in_] = parameter
+    span = operation.value_span("name") if operation.name is not None else operation.value_span("method")
+    return _Site(Kind.REST, server, operation, span, tuple(levels.values()), operation.method, resource.path, resource)
+
+
+def _hints(exposed: Exposed) -> Hints | None:
+    if not isinstance(exposed, Tool) or exposed.hints is None:
+        return None
+    stated = exposed.hints
+    return Hints(stated.read_only, stated.destructive, stated.idempotent, stated.open_world)
+
+
+def _template_names(candidate: Candidate) -> list[str]:
+    """Names that templates of the consumed operation read."""
+    nodes = [candidate.operation.body, *(item.fixed for item in candidate.parameters)]
+    texts = [leaf.text for node in nodes if node is not None for leaf in walk(node) if isinstance(leaf, Scalar)]
+    texts += [candidate.consumes.base_uri, candidate.path]
+    return [
+        piece.name.rpartition(".")[2]
+        for text in texts
+        for piece in cut(text, single=True)
+        if not isinstance(piece, str)
+    ]

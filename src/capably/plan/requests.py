@@ -1,0 +1,183 @@
+"""A consumed operation and the values bound to it become a request template."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from capably.diagnostics import Diagnostic, Span, error
+from capably.document import Node, Scalar, plain
+from capably.expr.names import find_name
+from capably.expr.source import Constant, Fields, Source
+from capably.expr.template import Hole, cut
+from capably.plan.binding import Binder
+from capably.plan.bodies import compile_body
+from capably.plan.operation import Location
+from capably.plan.target import Candidate, TargetParameter
+from capably.plan.variables import Variables
+from capably.upstream.auth import Credentials
+from capably.upstream.request import BodyKind, BodyTemplate, Pairs, PathValue, RequestTemplate
+
+_PATH_SAFE = "/:?#[]@!$&'()*+,;=%~-._<>"  # what may stand unescaped in the text an author wrote
+_TWO_SCHEMES = re.compile(r"^https?://(?=https?://)")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where an API is: the text of its base URI with variables filled in, and the holes only calls can fill."""
+
+    pieces: tuple[str | Hole, ...]
+    span: Span
+
+    @property
+    def shown(self) -> str:
+        """The base URI for people; holes as they are written."""
+        return "".join(piece if isinstance(piece, str) else f"{{{piece.name}}}" for piece in self.pieces)
+
+
+def compile_base(candidate: Candidate, variables: Variables, found: list[Diagnostic]) -> Base:
+    """Fill the variables of a base URI; a hole that a parameter of the operation explains is left for the call."""
+    entry = candidate.consumes
+    span = entry.value_span("baseUri")
+    given = variables.base_uri(entry.namespace, entry.base_uri.strip(), span)
+    parameters = [item.name for item in candidate.parameters]
+    pieces: list[str | Hole] = []
+    for piece in cut(given if given is not None else entry.base_uri.strip(), single=True):
+        if isinstance(piece, str) or (find_name(piece.name, parameters).names and not variables.binds(piece.name)):
+            pieces.append(piece)
+        else:
+            pieces.append(variables.use(piece.name, span))
+    return Base(_joined(pieces, span, found), span)
+
+
+def _joined(pieces: list[str | Hole], span: Span, found: list[Diagnostic]) -> tuple[str | Hole, ...]:
+    merged: list[str | Hole] = []
+    for piece in pieces:
+        if merged and isinstance(piece, str) and isinstance(merged[-1], str):
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    if not merged or not isinstance(merged[0], str):
+        merged.insert(0, "")
+    start = _TWO_SCHEMES.sub("", str(merged[0]))  # `http://{{host}}` and a host given with its own scheme
+    if "://" not in start and "<" not in start:
+        start = f"https://{start}"  # a base URI without scheme
+    merged[0] = start
+    if isinstance(merged[-1], str):
+        merged[-1] = merged[-1].rstrip("/")
+    if len(merged) == 1 and (problem := base_uri_problem(str(merged[0]))) is not None:
+        found.append(error("VAR002", f"the base URI is {problem}", span, "it must look like https://host:port/path"))
+    return tuple(merged)
+
+
+def base_uri_problem(text: str) -> str | None:
+    """What is wrong with a base URI, ``None`` when it can be used."""
+    if "<" in text:
+        return None  # a stand-in: the value is not known here
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return "not a URL"
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        return "not an http or https URL with a host"
+    if parts.username is not None or parts.fragment:
+        return "a URL with credentials or a fragment"
+    return None
+
+
+def compile_request(
+    candidate: Candidate, base: Base, binder: Binder, credentials: Credentials, found: list[Diagnostic]
+) -> RequestTemplate:
+    """The request of one exposed operation."""
+    fixed = _fixed(candidate, binder)
+    values = {item.name: _value(item, binder, fixed) for item in candidate.parameters}
+    by_place = {place: _pairs(candidate, place, values) for place in ("query", "header", "cookie")}
+    path = _path(candidate, base, binder)
+    headers = _without(by_place["header"], credentials.headers) + _constants(credentials.headers)
+    return RequestTemplate(
+        method=candidate.operation.method,
+        base=path[0] if path and isinstance(path[0], str) else "",
+        path=path[1:] if path and isinstance(path[0], str) else path,
+        query=_without(by_place["query"], credentials.query) + _constants(credentials.query),
+        headers=headers,
+        cookies=by_place["cookie"] + _constants(credentials.cookies),
+        body=_body(candidate, binder, values, found),
+    )
+
+
+def _constants(pairs: tuple[tuple[str, str], ...]) -> Pairs:
+    return tuple((name, Constant(value)) for name, value in pairs)
+
+
+def _without(pairs: Pairs, overriding: tuple[tuple[str, str], ...]) -> Pairs:
+    names = {name.lower() for name, _value in overriding}
+    return tuple(pair for pair in pairs if pair[0].lower() not in names)
+
+
+def _fixed(candidate: Candidate, binder: Binder) -> dict[str, Source]:
+    """Values that the consumed side states for its parameters."""
+    return {item.name: _node_source(item.fixed, binder) for item in candidate.parameters if item.fixed is not None}
+
+
+def _node_source(node: Node, binder: Binder) -> Source:
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        return binder.text(node.text, node.span)
+    return Constant(plain(node))
+
+
+def _value(parameter: TargetParameter, binder: Binder, fixed: dict[str, Source]) -> Source | None:
+    bound = binder.parameter(parameter.name)
+    if bound is not None:
+        return bound
+    if parameter.name in fixed:
+        return fixed[parameter.name]
+    return Constant(parameter.schema["default"]) if "default" in parameter.schema else None
+
+
+def _pairs(candidate: Candidate, place: str, values: dict[str, Source | None]) -> Pairs:
+    named = ((item.name, values[item.name]) for item in candidate.parameters if item.location == place)
+    return tuple((name, source) for name, source in named if source is not None)
+
+
+def _path(candidate: Candidate, base: Base, binder: Binder) -> tuple[str | PathValue, ...]:
+    span = candidate.resource.value_span("path")
+    path = candidate.path.partition("#")[0]
+    if path and path[0] not in "/?":
+        path = f"/{path}"
+    parts: list[str | PathValue] = []
+    for piece in (*base.pieces, *cut(path, single=True)):
+        if isinstance(piece, str):
+            part: str | PathValue = piece if piece in base.pieces else quote(piece, safe=_PATH_SAFE)
+        else:
+            part = _path_part(piece, binder, span)
+        if parts and isinstance(part, str) and isinstance(parts[-1], str):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return tuple(parts)
+
+
+def _path_part(hole: Hole, binder: Binder, span: Span) -> str | PathValue:
+    source = binder.hole(hole, span)
+    if isinstance(source, Constant) and isinstance(source.value, str):
+        return quote(source.value, safe="<>")
+    return PathValue(hole.name, source)
+
+
+def _body(
+    candidate: Candidate, binder: Binder, values: dict[str, Source | None], found: list[Diagnostic]
+) -> BodyTemplate | None:
+    declared = candidate.operation.body
+    if declared is not None:
+        return compile_body(declared, lambda text, node: binder.text(text, node.span), found)
+    parts = [item for item in candidate.parameters if item.location == Location.BODY]
+    if len(parts) == 1 and is_whole_body(parts[0]):
+        source = values[parts[0].name]
+        return BodyTemplate(BodyKind.JSON, source) if source is not None else None
+    fields = tuple((item.name, source) for item in parts if (source := values[item.name]) is not None)
+    return BodyTemplate(BodyKind.JSON, Fields(fields)) if fields else None
+
+
+def is_whole_body(parameter: TargetParameter) -> bool:
+    """Whether an only ``in: body`` parameter is the entire JSON body instead of one field of it."""
+    return parameter.type == "object" or parameter.name.lower() == "body"

@@ -1,0 +1,128 @@
+"""A consumed operation as a whole: its full path and every parameter, from all levels of the document."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from capably.diagnostics import Span
+from capably.document import Node, plain
+from capably.expr.names import find_name
+from capably.expr.template import holes
+from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
+from capably.model.values import Parameter
+from capably.plan.operation import Location, Target
+
+
+@dataclass(frozen=True, slots=True)
+class TargetParameter:
+    """A parameter of a consumed operation. ``fixed`` is the value the document states for it, if it states one."""
+
+    name: str
+    location: str
+    type: str
+    required: bool
+    description: str
+    schema: Mapping[str, Any]
+    span: Span
+    fixed: Node | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A consumed operation that a ``call`` may mean."""
+
+    consumes: Consumes
+    resource: ConsumedResource
+    operation: ConsumedOperation
+    path: str
+    parameters: tuple[TargetParameter, ...]
+
+    @property
+    def target(self) -> Target:
+        """Its names, for the plan."""
+        return Target(
+            namespace=self.consumes.namespace,
+            resource=self.resource.name or self.resource.path,
+            operation=self.operation.name,
+            method=self.operation.method,
+            path=self.path,
+        )
+
+    @property
+    def span(self) -> Span:
+        """Where the operation's name stands."""
+        return self.operation.value_span("name")
+
+
+def candidates(consumes: tuple[Consumes, ...]) -> list[Candidate]:
+    """Every consumed operation of a document, in its order."""
+    return [
+        _candidate(entry, resource, operation)
+        for entry in consumes
+        for resource in entry.resources
+        for operation in resource.operations
+    ]
+
+
+def _candidate(entry: Consumes, resource: ConsumedResource, operation: ConsumedOperation) -> Candidate:
+    path = join_path(resource.path, operation.path)
+    declared: dict[tuple[str, str], TargetParameter] = {}
+    for level in (entry.inputs, resource.inputs, operation.inputs):
+        for parameter in level:
+            one = _parameter(parameter, path, operation.method)
+            declared[one.name, one.location] = one
+    parameters = list(declared.values())
+    names = [item.name for item in parameters if item.location == Location.PATH]
+    for hole in holes(path, single=True):
+        if not find_name(hole.name, names).names:
+            names.append(hole.name)
+            parameters.append(_undeclared(hole.name, resource.value_span("path")))
+    return Candidate(entry, resource, operation, path, tuple(parameters))
+
+
+def join_path(resource: str, operation: str | None) -> str:
+    """The full path: an operation's relative path is appended, an absolute one restates the whole."""
+    if not operation:
+        return resource
+    if operation.startswith("/"):
+        return operation
+    return f"{resource.rstrip('/')}/{operation}"
+
+
+def _undeclared(name: str, span: Span) -> TargetParameter:
+    return TargetParameter(name, Location.PATH, "string", True, "", {"type": "string"}, span)
+
+
+_DEFAULT_LOCATION = {"GET": Location.QUERY, "DELETE": Location.QUERY, "HEAD": Location.QUERY}
+
+
+def _parameter(parameter: Parameter, path: str, method: str) -> TargetParameter:
+    location = parameter.in_
+    if location is None:
+        in_path = find_name(parameter.name, (hole.name for hole in holes(path, single=True))).names
+        location = Location.PATH if in_path else _DEFAULT_LOCATION.get(method, Location.BODY)
+    return TargetParameter(
+        name=parameter.name,
+        location=str(location),
+        type=parameter.type or ("object" if location == Location.BODY else "string"),
+        required=bool(parameter.required) or location == Location.PATH,
+        description=parameter.description or "",
+        schema=schema_of(parameter, "object" if location == Location.BODY else "string"),
+        span=parameter.value_span("name"),
+        fixed=parameter.value,
+    )
+
+
+def schema_of(parameter: Parameter, default_type: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) a parameter states."""
+    schema: dict[str, Any] = {"type": parameter.type or default_type}
+    if parameter.description:
+        schema["description"] = parameter.description
+    if parameter.default is not None:
+        schema["default"] = plain(parameter.default)
+    choices = plain(parameter.enum) if parameter.enum is not None else None
+    if isinstance(choices, list) and choices:
+        schema["enum"] = choices
+    if schema["type"] == "array":
+        schema.setdefault("items", {})
+    return schema

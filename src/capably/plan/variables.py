@@ -1,0 +1,125 @@
+"""Variables: what a document leaves to be given from outside, and what was given.
+
+``{{ns.KEY}}`` and ``{{KEY}}`` name a key of a bind; any other name that no parameter explains is a free variable. A
+value comes from ``--set``, else from the environment. While a plan is compiled every use is noted, so that all
+missing values can be told at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from capably.diagnostics import Span
+from capably.model.capability import Bind
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is given from outside: ``--set`` values, the environment, ``--upstream`` base URIs by namespace."""
+
+    sets: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
+    upstreams: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING_GIVEN = Given()
+
+
+class VariableKind(StrEnum):
+    """What a variable is to the document."""
+
+    SECRET = "secret"  # noqa: S105 -- the word, not one
+    FREE = "variable"
+    BASE_URI = "base URI"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A name that needs a value.
+
+    ``name`` is what ``--set`` takes, ``environment`` the variables that are looked at, in this order. ``value`` is
+    ``None`` when nothing gives one: neither absent nor empty values count.
+    """
+
+    name: str
+    kind: VariableKind
+    environment: tuple[str, ...]
+    spans: tuple[Span, ...]
+    value: str | None = field(repr=False)
+    is_bound: bool = True
+
+    @property
+    def shown(self) -> str:
+        """The stand-in for the value where values are not to be seen."""
+        return f"<{self.name.rpartition('.')[2]}>"
+
+
+class Variables:
+    """Looks variables up while a plan is compiled, and remembers which were used where."""
+
+    def __init__(self, binds: Iterable[Bind], given: Given, *, reveal: bool) -> None:
+        """Know the binds of a document.
+
+        Args:
+            binds: the document's binds.
+            given: what is given from outside.
+            reveal: put values into the plan; otherwise their stand-ins, such as ``<API_KEY>``.
+        """
+        self._given = given
+        self._reveal = reveal
+        self._keys: dict[str, tuple[str, str]] = {}
+        self._namespaces: set[str] = set()
+        self._used: dict[str, Variable] = {}
+        for bind in binds:
+            self._add(bind)
+
+    def _add(self, bind: Bind) -> None:
+        namespace = bind.as_ or bind.namespace
+        if namespace is not None:
+            self._namespaces.add(namespace)
+        for key, source in (bind.keys or {}).items():
+            self._keys.setdefault(key, (key, source))
+            if namespace is not None:
+                self._keys[f"{namespace}.{key}"] = (key, source)
+
+    def binds(self, name: str) -> bool:
+        """Whether a bind explains this name: as a key, or as an unlisted key of a known namespace."""
+        return name in self._keys or (name.partition(".")[0] in self._namespaces and "." in name)
+
+    def use(self, written: str, span: Span, *, secret: bool = False) -> str:
+        """The text to put where ``{{written}}`` stands: the value, or a stand-in when there is none."""
+        variable = self._used.get(written)
+        if variable is None:
+            variable = self._look_up(written, secret=secret)
+        self._used[written] = replace(variable, spans=(*variable.spans, span))
+        return variable.value if self._reveal and variable.value is not None else variable.shown
+
+    def base_uri(self, namespace: str, written: str, span: Span) -> str | None:
+        """The base URI given from outside for a namespace; asked for when the document has none."""
+        value = self._given.upstreams.get(namespace)
+        if written and value is None:
+            return None
+        name = f"upstream {namespace}"
+        self._used[name] = Variable(namespace, VariableKind.BASE_URI, (), (span,), value)
+        return value if self._reveal and value is not None else f"http://<{namespace}>"
+
+    @property
+    def used(self) -> tuple[Variable, ...]:
+        """Every variable the plan uses, with all its places."""
+        return tuple(self._used.values())
+
+    def _look_up(self, written: str, *, secret: bool) -> Variable:
+        key, source = self._keys.get(written, ("", ""))
+        environment: tuple[str, ...] = (source,)
+        if not key and self.binds(written):
+            key = written.partition(".")[2]
+            environment = (key,)
+        elif not key:
+            key = written
+            environment = tuple(dict.fromkeys((written, written.upper())))
+        values = [self._given.sets.get(name) for name in dict.fromkeys((written, key))]
+        values += [self._given.environ.get(name) for name in environment]
+        value = next((found for found in values if found), None)
+        is_bound = self.binds(written)
+        kind = VariableKind.SECRET if secret or is_bound else VariableKind.FREE
+        return Variable(key, kind, environment, (), value, is_bound)

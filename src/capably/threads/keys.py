@@ -1,0 +1,91 @@
+"""Bearer keys: made once, shown once, kept as a digest.
+
+A key is `ck_<id>_<secret>`: the id names it in lists and finds its row, the secret has 256 random bits, so a
+plain SHA-256 is enough (there is nothing to guess, unlike a password).
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import insert, select, update
+
+from capably.threads.database import Database
+from capably.threads.tables import keys
+
+_KEY = re.compile(r"ck_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """What is known of a key: never the key.
+
+    Attributes:
+        id: its name in `revoke`.
+        prefix: how the key begins, to recognise it by.
+        name: what it is for, in its owner's words.
+        created_at: unix seconds.
+        revoked_at: unix seconds, or None while it opens the service.
+    """
+
+    id: str
+    prefix: str
+    name: str
+    created_at: int
+    revoked_at: int | None
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+async def create_key(data: Path, name: str = "default") -> str:
+    """Make a key for the service of a data directory and return it; it cannot be shown again.
+
+    Raises:
+        DataDirectoryError: if the directory cannot be used.
+    """
+    identity = secrets.token_hex(6)
+    key = f"ck_{identity}_{secrets.token_urlsafe(32)}"
+    async with Database(data) as database, database.write() as connection:
+        values = {"id": identity, "name": name, "digest": _digest(key), "created_at": int(time.time())}
+        await connection.execute(insert(keys).values(**values))
+    return key
+
+
+async def list_keys(data: Path) -> list[KeyRecord]:
+    """All keys ever made for a data directory, oldest first.
+
+    Raises:
+        DataDirectoryError: if the directory cannot be used.
+    """
+    async with Database(data) as database, database.read() as connection:
+        rows = await connection.execute(select(keys).order_by(keys.c.created_at, keys.c.id))
+        return [KeyRecord(row.id, f"ck_{row.id}_…", row.name, row.created_at, row.revoked_at) for row in rows]
+
+
+async def revoke_key(data: Path, identity: str) -> bool:
+    """Stop a key from opening the service, at once; False if no live key has that id.
+
+    Raises:
+        DataDirectoryError: if the directory cannot be used.
+    """
+    async with Database(data) as database, database.write() as connection:
+        live = (keys.c.id == identity) & keys.c.revoked_at.is_(None)
+        done = await connection.execute(update(keys).where(live).values(revoked_at=int(time.time())))
+        return done.rowcount == 1
+
+
+async def is_live(database: Database, key: str) -> bool:
+    """Whether a key opens the service: asked of the database each time, so that revoking works at once."""
+    match = _KEY.fullmatch(key)
+    if match is None:
+        return False
+    async with database.read() as connection:
+        live = (keys.c.id == match.group(1)) & keys.c.revoked_at.is_(None)
+        known = (await connection.execute(select(keys.c.digest).where(live))).scalar()
+    return known is not None and hmac.compare_digest(known, _digest(key))

@@ -1,0 +1,242 @@
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import uvicorn
+from openai import OpenAI
+from openai.types.beta import Assistant, Thread
+from openai.types.beta.threads import Run
+
+from capably.threads.keys import create_key
+from capably.threads.service import create_app
+from capably.threads.settings import ThreadsSettings
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The SDK marks this whole surface deprecated; it is the client we serve.
+    messages = ("deprecated$", "The Assistants API is deprecated")
+    for item in items:
+        if HERE in item.path.parents:
+            for message in messages:
+                item.add_marker(pytest.mark.filterwarnings(f"ignore:{message}:DeprecationWarning"))
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service, its key, and the two ways of talking to it."""
+
+    port: int
+    key: str
+    data: Path
+    client: OpenAI
+
+    def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+        sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | dict(headers or {})
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, data, {name: value for name, value in sent.items() if value})
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def assistant(self, **fields: Any) -> Assistant:
+        return self.client.beta.assistants.create(**({"model": "test-model"} | fields))
+
+    def thread(self, *texts: str) -> Thread:
+        return self.client.beta.threads.create(messages=[{"role": "user", "content": text} for text in texts])
+
+    def start(self, thread: Thread, assistant: Assistant | None = None, **fields: Any) -> Run:
+        chosen = assistant or self.assistant()
+        run = self.client.beta.threads.runs.create(thread_id=thread.id, assistant_id=chosen.id, **fields)
+        return cast("Run", run)
+
+    def ended(self, run: Run) -> Run:
+        """The run once it has reached its end."""
+        return self.client.beta.threads.runs.poll(run.id, thread_id=run.thread_id)
+
+    def until(self, run: Run, status: str) -> None:
+        deadline = time.monotonic() + 10
+        path = f"/threads/{run.thread_id}/runs/{run.id}"
+        while self.call("GET", path).json["status"] != status:
+            assert time.monotonic() < deadline, f"the run is not {status} after 10 seconds"
+            time.sleep(0.02)
+
+    def texts(self, thread: Thread | Run) -> list[tuple[str, str]]:
+        """Role and text of every message, oldest first."""
+        thread_id = thread.thread_id if isinstance(thread, Run) else thread.id
+        path = f"/threads/{thread_id}/messages?order=asc&limit=100"
+        found = self.call("GET", path).json["data"]
+        return [(m["role"], "".join(part["text"]["value"] for part in m["content"])) for m in found]
+
+    def events(self, thread: Thread, assistant: Assistant | None = None) -> list[tuple[str, Any]]:
+        """Name and data of every event of a streamed run, read from the bytes."""
+        chosen = assistant or self.assistant()
+        path = f"/v1/threads/{thread.id}/runs"
+        answer = self.call("POST", path, {"assistant_id": chosen.id, "stream": True})
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        blocks = [block.split("\n") for block in answer.body.decode().strip().split("\n\n")]
+        pairs = [(name.removeprefix("event: "), data.removeprefix("data: ")) for name, data in blocks]
+        return [(name, data if data == "[DONE]" else json.loads(data)) for name, data in pairs]
+
+
+Serve = Callable[..., Service]
+
+
+@contextmanager
+def running(data: Path, key: str, **choices: Any) -> Iterator[Service]:
+    settings = ThreadsSettings(data=data, **choices)
+    config = uvicorn.Config(create_app(settings), port=0, log_level="warning", timeout_graceful_shutdown=2)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as client:
+            yield Service(port, key, data, client)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+async def _key(data: Path) -> str:
+    return await create_key(data, "tests")
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts services on one data directory; all stop with the test, or earlier with `stack.close`."""
+    import asyncio
+
+    key = asyncio.run(_key(tmp_path / "data"))
+    with ExitStack() as stack:
+
+        def start(**choices: Any) -> Service:
+            return stack.enter_context(running(tmp_path / "data", key, **choices))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service with the offline responder, shared: each test makes its own objects."""
+    import asyncio
+
+    data = tmp_path_factory.mktemp("threads") / "data"
+    with running(data, asyncio.run(_key(data))) as shared:
+        yield shared
+
+
+@dataclass
+class Act:
+    """What the scripted endpoint does with one request."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    pieces: tuple[str, ...] = ("Hello", " there")
+    finish: str | None = "stop"
+    usage: Mapping[str, int] | None = None
+    body: bytes | None = None  # instead of the stream
+    hold: bool = False  # wait for `release` before the first piece
+    hold_after: bool = False  # wait for `release` after the last piece, before the end
+
+
+class ScriptedModel:
+    """A chat-completions endpoint on loopback that plays a script and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.requests: list[tuple[Mapping[str, str], Any]] = []
+        self.paths: list[str] = []
+        self.script: list[Act] = []
+        self.release = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def play(self, **act: Any) -> None:
+        """Add an act; when the script is over, requests are answered `Hello there`."""
+        self.script.append(Act(**act))
+
+    def close(self) -> None:
+        self.release.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        model = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                model.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                model.paths.append(self.path)
+                act = model.script.pop(0) if model.script else Act()
+                try:
+                    self._perform(act)
+                except (BrokenPipeError, ConnectionResetError):
+                    self.close_connection = True
+
+            def _perform(self, act: Act) -> None:
+                if act.hold:
+                    model.release.wait(20)
+                self.send_response(act.status)
+                kind = "text/event-stream" if act.body is None else "application/json"
+                for name, value in ({"content-type": kind} | dict(act.headers)).items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if act.body is not None:
+                    self.wfile.write(act.body)
+                    return
+                for piece in act.pieces:
+                    self._chunk({"choices": [{"index": 0, "delta": {"content": piece}}]})
+                if act.hold_after:
+                    model.release.wait(20)
+                if act.finish:
+                    self._chunk({"choices": [{"index": 0, "delta": {}, "finish_reason": act.finish}]})
+                    self._chunk({"choices": [], "usage": act.usage})
+                    self.wfile.write(b"data: [DONE]\n\n")
+
+            def _chunk(self, chunk: Any) -> None:
+                self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+                self.wfile.flush()
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        return Handler
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    scripted = ScriptedModel()
+    try:
+        yield scripted
+    finally:
+        scripted.close()
