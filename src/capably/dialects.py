@@ -80,13 +80,18 @@ def _version(dialect: str, root: Mapping) -> tuple[str, Diagnostic | None]:
     if not isinstance(node, Scalar) or node.value is None:
         span = root.value_span(dialect)
         message = f"`{dialect}` must state the version of the language, as text"
-        advice = f"write `{dialect}: {known[-1]}` and put the rest of the document beside it"
-        return "", error("DOC007", message, span, advice)
+        how = f"write `{dialect}: {known[-1]}` and put the rest of the document beside it"
+        return "", error("DOC007", message, span, how)
     if node.text in known:
         return node.text, None
+    return node.text, error("DOC007", f"`{node.text}` is not a version of `{dialect}`", node.span, *_near(node, known))
+
+
+def _near(node: Scalar, known: tuple[str, ...]) -> tuple[str, ...]:
     other = [key for key, versions in VERSIONS.items() if node.text in versions]
-    advice = (f"version {node.text} is written under `{other[0]}:`",) if other else did_you_mean(node.text, known)
-    return node.text, error("DOC007", f"`{node.text}` is not a version of `{dialect}`", node.span, *advice)
+    if other:
+        return (f"version {node.text} is written under `{other[0]}:`",)
+    return (*did_you_mean(node.text, known), f"versions read: {', '.join(known)}")[:2]
 
 
 def _flattened(root: Mapping) -> Diagnostic | None:

@@ -51,7 +51,7 @@ def _tool(name: str, description: str, method: str, inputs: tuple[Input, ...], h
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server() -> ServerPlan:
     thread, run, body = _identifier("threadId"), _identifier("runId"), _body()
     reads = Hints(read_only=True, destructive=False, idempotent=True)
@@ -114,14 +114,14 @@ def app(server: ServerPlan, invoke: Invoke) -> Application:
     return build_app(server, invoke, Limits(body_bytes=20_000))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve() -> Callable[[Application], AbstractAsyncContextManager[str]]:
     """Run an application on loopback; the context gives the base URL."""
 
     @asynccontextmanager
     async def serve(app: Application) -> AsyncIterator[str]:
         listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none")  # type: ignore[arg-type]  # typed by our own ASGI aliases
+        config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none")
         config.load()
         runner = uvicorn.Server(config)
         runner.lifespan = config.lifespan_class(config)

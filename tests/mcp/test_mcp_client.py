@@ -1,13 +1,14 @@
 """The official client lists and calls the tools, in every mode it has."""
 
+import asyncio
 import warnings
 from typing import Any
 
-import mcp
 import mcp_types
 import pytest
 from mcp.shared.exceptions import MCPError
 
+import mcp
 from capably.plan.outcome import Fault, Outcome
 
 MODES = ("auto", "legacy", "2026-07-28")
@@ -159,9 +160,7 @@ async def test_a_crash_of_the_engine_is_told_without_its_words(
 
 
 @every_mode
-async def test_an_image_arrives_as_an_image(
-    base_url: str, answers: dict[str, Outcome | Exception], mode: str
-) -> None:
+async def test_an_image_arrives_as_an_image(base_url: str, answers: dict[str, Outcome | Exception], mode: str) -> None:
     answers["aimlapi-get-runs"] = Outcome(200, "image/png", b"\x89PNG")
     async with mcp.Client(base_url, mode=mode) as client:
         result = await client.call_tool("aimlapi-get-runs", {"threadId": "t"})
@@ -186,13 +185,9 @@ async def test_a_legacy_client_can_ping(base_url: str) -> None:
             assert await client.send_ping() == mcp_types.EmptyResult()
 
 
-async def test_many_calls_at_once_get_their_own_answers(
-    base_url: str, calls: list[tuple[str, dict[str, Any]]]
-) -> None:
+async def test_many_calls_at_once_get_their_own_answers(base_url: str, calls: list[tuple[str, dict[str, Any]]]) -> None:
     names = ["aimlapi-get-runs", "aimlapi-create-run"] * 20
     async with mcp.Client(base_url) as client:
-        import asyncio
-
         results = await asyncio.gather(*(client.call_tool(name, {"threadId": "t"}) for name in names))
     assert [result.structured_content for result in results] == [{"tool": name} for name in names]
     assert len(calls) == 40

@@ -1,3 +1,4 @@
+import asyncio
 import http.client
 import json
 import threading
@@ -10,12 +11,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import uvicorn
 from openai import OpenAI
 from openai.types.beta import Assistant, Thread
 from openai.types.beta.threads import Run
 
 from capably.threads.keys import create_key
+from capably.threads.server import ThreadsServer
 from capably.threads.service import create_app
 from capably.threads.settings import ThreadsSettings
 
@@ -75,7 +76,7 @@ class Service:
 
     def ended(self, run: Run) -> Run:
         """The run once it has reached its end."""
-        return self.client.beta.threads.runs.poll(run.id, thread_id=run.thread_id)
+        return self.client.beta.threads.runs.poll(run.id, thread_id=run.thread_id, poll_interval_ms=20)
 
     def until(self, run: Run, status: str) -> None:
         deadline = time.monotonic() + 10
@@ -107,9 +108,7 @@ Serve = Callable[..., Service]
 
 @contextmanager
 def running(data: Path, key: str, **choices: Any) -> Iterator[Service]:
-    settings = ThreadsSettings(data=data, **choices)
-    config = uvicorn.Config(create_app(settings), port=0, log_level="warning", timeout_graceful_shutdown=2)
-    server = uvicorn.Server(config)
+    server = ThreadsServer(create_app(ThreadsSettings(data=data, **choices)), port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
@@ -129,11 +128,14 @@ async def _key(data: Path) -> str:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts services on one data directory; all stop with the test, or earlier with `stack.close`."""
-    import asyncio
+def key(tmp_path: Path) -> str:
+    """A key for the data directory of the test."""
+    return asyncio.run(_key(tmp_path / "data"))
 
-    key = asyncio.run(_key(tmp_path / "data"))
+
+@pytest.fixture
+def serve(tmp_path: Path, key: str) -> Iterator[Serve]:
+    """Starts a service on the data directory of the test."""
     with ExitStack() as stack:
 
         def start(**choices: Any) -> Service:
@@ -145,11 +147,15 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service with the offline responder, shared: each test makes its own objects."""
-    import asyncio
-
     data = tmp_path_factory.mktemp("threads") / "data"
     with running(data, asyncio.run(_key(data))) as shared:
         yield shared
+
+
+@pytest.fixture
+def make_service() -> type[Service]:
+    """For services that run elsewhere, such as in a process."""
+    return Service
 
 
 @dataclass
@@ -166,77 +172,89 @@ class Act:
     hold_after: bool = False  # wait for `release` after the last piece, before the end
 
 
-class ScriptedModel:
+class ScriptedModel(ThreadingHTTPServer):
     """A chat-completions endpoint on loopback that plays a script and keeps what it was sent."""
 
     def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Completions)
         self.requests: list[tuple[Mapping[str, str], Any]] = []
         self.paths: list[str] = []
         self.script: list[Act] = []
         self.release = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def play(self, **act: Any) -> None:
         """Add an act; when the script is over, requests are answered `Hello there`."""
         self.script.append(Act(**act))
 
-    def close(self) -> None:
-        self.release.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        model = self
+class _Completions(BaseHTTPRequestHandler):
+    @property
+    def model(self) -> ScriptedModel:
+        return cast("ScriptedModel", self.server)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                model.requests.append(({k.lower(): v for k, v in self.headers.items()}, body))
-                model.paths.append(self.path)
-                act = model.script.pop(0) if model.script else Act()
-                try:
-                    self._perform(act)
-                except (BrokenPipeError, ConnectionResetError):
-                    self.close_connection = True
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.model.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.model.paths.append(self.path)
+        act = self.model.script.pop(0) if self.model.script else Act()
+        try:
+            self._perform(act, self.model.release)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
 
-            def _perform(self, act: Act) -> None:
-                if act.hold:
-                    model.release.wait(20)
-                self.send_response(act.status)
-                kind = "text/event-stream" if act.body is None else "application/json"
-                for name, value in ({"content-type": kind} | dict(act.headers)).items():
-                    self.send_header(name, value)
-                self.end_headers()
-                if act.body is not None:
-                    self.wfile.write(act.body)
-                    return
-                for piece in act.pieces:
-                    self._chunk({"choices": [{"index": 0, "delta": {"content": piece}}]})
-                if act.hold_after:
-                    model.release.wait(20)
-                if act.finish:
-                    self._chunk({"choices": [{"index": 0, "delta": {}, "finish_reason": act.finish}]})
-                    self._chunk({"choices": [], "usage": act.usage})
-                    self.wfile.write(b"data: [DONE]\n\n")
+    def _perform(self, act: Act, release: threading.Event) -> None:
+        if act.hold:
+            release.wait(20)
+        self.send_response(act.status)
+        kind = "text/event-stream" if act.body is None else "application/json"
+        for name, value in ({"content-type": kind} | dict(act.headers)).items():
+            self.send_header(name, value)
+        self.end_headers()
+        if act.body is not None:
+            self.wfile.write(act.body)
+            return
+        for piece in act.pieces:
+            self._chunk({"choices": [{"index": 0, "delta": {"content": piece}}]})
+        if act.hold_after:
+            release.wait(20)
+        if act.finish:
+            self._chunk({"choices": [{"index": 0, "delta": {}, "finish_reason": act.finish}]})
+            self._chunk({"choices": [], "usage": act.usage})
+            self.wfile.write(b"data: [DONE]\n\n")
 
-            def _chunk(self, chunk: Any) -> None:
-                self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-                self.wfile.flush()
+    def _chunk(self, chunk: Any) -> None:
+        self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+        self.wfile.flush()
 
-            def log_message(self, *_: Any) -> None:
-                return
+    def log_message(self, *_: Any) -> None:
+        return
 
-        return Handler
+
+@pytest.fixture(scope="session")
+def scripted() -> Iterator[ScriptedModel]:
+    with ScriptedModel() as endpoint:
+        thread = threading.Thread(target=endpoint.serve_forever, args=(0.02,))
+        thread.start()
+        yield endpoint
+        endpoint.release.set()
+        endpoint.shutdown()
+        thread.join()
 
 
 @pytest.fixture
-def model() -> Iterator[ScriptedModel]:
-    scripted = ScriptedModel()
-    try:
-        yield scripted
-    finally:
-        scripted.close()
+def model(scripted: ScriptedModel) -> Iterator[ScriptedModel]:
+    """The scripted endpoint with an empty script; what it holds is released when the test ends."""
+    scripted.requests, scripted.paths, scripted.script = [], [], []
+    scripted.release = threading.Event()
+    yield scripted
+    scripted.release.set()
+
+
+@pytest.fixture(scope="session")
+def asking(scripted: ScriptedModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service that asks the scripted endpoint, with a key; shared: each test makes its own objects."""
+    data = tmp_path_factory.mktemp("asking") / "data"
+    key = asyncio.run(_key(data))
+    with running(data, key, model_url=scripted.url + "/", model_key="sk-secret-of-the-endpoint") as shared:
+        yield shared

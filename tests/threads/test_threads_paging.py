@@ -29,7 +29,7 @@ def test_a_list_is_the_newest_twenty_in_its_envelope(service: "Service", numbere
 
 def test_an_empty_list_has_no_ids_and_no_more(service: "Service") -> None:
     thread = service.call("POST", "/threads").json
-    empty = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
+    empty: dict[str, Any] = {"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False}
     assert service.call("GET", f"/threads/{thread['id']}/runs").json == empty
 
 

@@ -46,7 +46,6 @@ REVOKE_EXAMPLES = """\b
 Example:
   capably threads key revoke 3f9c0a7be412
 """
-GRACE = 5  # seconds a stopping server waits for answers that are being sent
 
 data_option = click.option(
     "--data",
@@ -137,29 +136,22 @@ def _listener(host: str, port: int) -> socket.socket:
 
 
 def _serve(settings: "ThreadsSettings", listener: socket.socket) -> None:
-    import uvicorn
-
     from capably.threads.database import DirectoryLock
     from capably.threads.keys import list_keys
+    from capably.threads.server import ThreadsServer
     from capably.threads.service import choose_responder, create_app
 
     # The directory is tried before the server starts: its own report of a lifespan that fails is a stack trace.
     with DirectoryLock(settings.data):
         keys = asyncio.run(list_keys(settings.data))
-    config = uvicorn.Config(
-        create_app(settings),
-        lifespan="on",
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-    )
+    server = ThreadsServer(create_app(settings))
     answers = choose_responder(settings).label
     port = listener.getsockname()[1]
     _introduce(settings, port, answers, locked_out=all(record.revoked_at for record in keys))
     for signum in (signal.SIGINT, signal.SIGTERM):
         # The server drains at a signal and then raises it again; having stopped when told is a success.
         signal.signal(signum, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listener])
+    server.run(sockets=[listener])
 
 
 def _introduce(settings: "ThreadsSettings", port: int, answers: str, *, locked_out: bool) -> None:

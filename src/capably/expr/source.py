@@ -91,8 +91,8 @@ def join(source: Text, inputs: Mapping[str, Any], encode: Callable[[Any], str]) 
             pieces.append(part)
             continue
         value = evaluate(part, inputs)
-        if value is ABSENT:
-            return ABSENT
+        if isinstance(value, _Absent):
+            return value
         pieces.append(encode(value))
     return "".join(pieces)
 

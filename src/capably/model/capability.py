@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from capably.document import Node
-from capably.model.consumes import Consumes
+from capably.model.consumes import Consumes, Import
 from capably.model.exposes import Exposes
 from capably.model.fields import Record, key
 
@@ -44,6 +44,7 @@ class Capability(Record):
     binds: tuple[Bind, ...] = ()
     consumes: tuple[Consumes, ...] = ()
     exposes: tuple[Exposes, ...] = ()
+    imports: tuple[Import, ...] = ()
 
     @property
     def title(self) -> str:

@@ -1,24 +1,13 @@
 """What a run gives back: an outcome, or a fault that says what went wrong in words for the caller."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from capably.plan.operation import Inputs, Operation
+from capably.upstream.reply import ByteStream
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
-
-
-class ByteStream(Protocol):
-    """A body that is still arriving. It must be closed, which cancels the upstream call if it has not ended."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """The chunks, as they come."""
-        ...
-
-    async def aclose(self) -> None:
-        """Stop reading and give the connection back or drop it. May be called twice."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,12 @@ class Variable:
     spans: tuple[Span, ...]
     value: str | None = field(repr=False)
     is_bound: bool = True
+    written: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What ``--set`` may call it: its name, and the qualified one the document writes."""
+        return tuple(dict.fromkeys((self.name, *self.written)))
 
     @property
     def shown(self) -> str:
@@ -88,11 +94,15 @@ class Variables:
 
     def use(self, written: str, span: Span, *, secret: bool = False) -> str:
         """The text to put where ``{{written}}`` stands: the value, or a stand-in when there is none."""
-        variable = self._used.get(written)
-        if variable is None:
-            variable = self._look_up(written, secret=secret)
-        self._used[written] = replace(variable, spans=(*variable.spans, span))
-        return variable.value if self._reveal and variable.value is not None else variable.shown
+        found = self._look_up(written, secret=secret)
+        known = self._used.get(found.name, found)
+        self._used[found.name] = replace(
+            known,
+            spans=tuple(dict.fromkeys((*known.spans, span))),
+            written=tuple(dict.fromkeys((*known.written, written))),
+            value=known.value or found.value,
+        )
+        return found.value if self._reveal and found.value is not None else found.shown
 
     def base_uri(self, namespace: str, written: str, span: Span) -> str | None:
         """The base URI given from outside for a namespace; asked for when the document has none."""
@@ -122,4 +132,4 @@ class Variables:
         value = next((found for found in values if found), None)
         is_bound = self.binds(written)
         kind = VariableKind.SECRET if secret or is_bound else VariableKind.FREE
-        return Variable(key, kind, environment, (), value, is_bound)
+        return Variable(key, kind, environment, (), value, is_bound, (written,))

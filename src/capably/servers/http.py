@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from capably.plan.outcome import Fault, Headers, Outcome
+from capably.upstream.reply import ByteStream, UpstreamError
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PROBLEM_TYPE = "https://capably.dev/problems/"
+PROBLEM_TYPE = "urn:problem-type:capably:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Limits:
 
     body_bytes: int = 10 * 1024 * 1024
     local_only: bool = True
+
+
+class StreamBrokenError(Exception):
+    """An answer broke off after its first part was sent: the server must cut the connection."""
 
 
 class ClientGoneError(Exception):
@@ -77,9 +82,7 @@ async def send_body(
     send: Send, status: int, media_type: str | None, body: bytes, headers: Headers = (), *, head: bool = False
 ) -> None:
     """Send a whole answer. With ``head`` the body is left out, its length told (RFC 9110, section 9.3.2)."""
-    fields = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
-    if media_type is not None:
-        fields.append((b"content-type", media_type.encode("latin-1", "replace")))
+    fields = _fields(media_type, headers)
     if status not in _BODILESS:
         fields.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": fields})
@@ -89,21 +92,29 @@ async def send_body(
 _BODILESS = frozenset({204, 205, 304})
 
 
-async def send_stream(send: Send, outcome: Outcome) -> None:
-    """Send an answer as it arrives, and close its stream whatever happens."""
-    stream = outcome.stream
-    if stream is None:
-        raise ValueError("this outcome has no stream")
-    fields = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in outcome.headers]
-    if outcome.media_type is not None:
-        fields.append((b"content-type", outcome.media_type.encode("latin-1", "replace")))
+async def send_stream(send: Send, outcome: Outcome, stream: ByteStream) -> None:
+    """Send an answer as it arrives, and close its stream whatever happens.
+
+    Raises:
+        StreamBrokenError: the upstream broke off. The answer has begun, so the connection must be cut.
+    """
+    fields = _fields(outcome.media_type, outcome.headers)
     try:
         await send({"type": "http.response.start", "status": outcome.status, "headers": fields})
         async for chunk in stream:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+    except UpstreamError as problem:
+        raise StreamBrokenError(problem.reason) from problem
     finally:
         await stream.aclose()
+
+
+def _fields(media_type: str | None, headers: Headers) -> list[tuple[bytes, bytes]]:
+    fields = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+    if media_type is not None:
+        fields.append((b"content-type", media_type.encode("latin-1", "replace")))
+    return fields
 
 
 def problem_body(fault: Fault) -> bytes:
@@ -160,32 +171,18 @@ def _is_local(url: str) -> bool:
 
 
 async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work; cancel it when the caller goes away, and return once it has ended.
+    """Do the work; cancel it, and wait for its clean-up, when the caller goes away.
 
-    To be used when the request body has been read: what arrives next is the disconnect. The work runs in the task of
-    the request, so what cancels the request cancels the work, and nothing of it is left when this returns.
+    To be used once the request body has been read: the next message can only be the disconnect.
     """
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a request is served in a task")
-    cancelled_before = task.cancelling()
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
-
-    watcher = asyncio.ensure_future(watch())
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(receive())
     try:
-        await work
-    except asyncio.CancelledError:
-        # Someone else's cancellation is passed on, also when it came together with ours.
-        if not gone or task.cancelling() > cancelled_before + 1:
-            raise
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        watcher.cancel()
-        if gone:
-            task.uncancel()
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+    if not task.cancelled():
+        task.result()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from capably.plan.operation import ServerPlan
-from capably.plan.outcome import ByteStream, Fault, Invoke, Outcome
+from capably.plan.outcome import Fault, Invoke, Outcome
 from capably.servers.http import (
     Application,
     ClientGoneError,
@@ -27,6 +27,7 @@ from capably.servers.http import (
 from capably.servers.mcp_eras import Context
 from capably.servers.mcp_messages import Reply
 from capably.servers.mcp_protocol import Call, Protocol
+from capably.upstream.reply import UpstreamError
 
 _LOGGER: Final = logging.getLogger("capably.mcp")
 
@@ -80,9 +81,7 @@ async def _perform(call: Call, invoke: Invoke, limits: Limits) -> Reply:
     """Run a call to its end. Whatever happens in it, except being cancelled, becomes a reply."""
     try:
         outcome = await invoke(call.operation, call.inputs)
-        if outcome.stream is not None:
-            outcome = await _collected(outcome, outcome.stream, limits.body_bytes)
-        return call.answer(outcome)
+        return call.answer(await _collected(outcome, limits.body_bytes))
     except Fault as fault:
         return call.refuse(fault)
     except Exception:
@@ -90,21 +89,29 @@ async def _perform(call: Call, invoke: Invoke, limits: Limits) -> Reply:
         return call.crash()
 
 
-async def _collected(outcome: Outcome, stream: ByteStream, cap: int) -> Outcome:
-    """The outcome with its stream read to the end.
+async def _collected(outcome: Outcome, cap: int) -> Outcome:
+    """The outcome with its stream, if it has one, read to the end and closed.
 
     Raises:
-        Fault: the stream is longer than ``cap`` bytes.
+        Fault: the stream broke off, or is longer than ``cap`` bytes.
     """
+    stream = outcome.stream
+    if stream is None:
+        return outcome
     chunks: list[bytes] = []
     size = 0
     try:
         async for chunk in stream:
             size += len(chunk)
             if size > cap:
-                detail = f"the upstream API's answer did not end within {cap:,} bytes; ask for less, or for no stream"
-                raise Fault(502, "answer-too-large", "The answer is too large", detail)
+                detail = f"it did not end within {cap:,} bytes: ask for less, or for an answer that is no stream"
+                raise Fault(502, "upstream-too-large", "The upstream's answer is too large", detail)
             chunks.append(chunk)
+    except UpstreamError as problem:
+        # The reason may name hosts, so it is for the operator only.
+        _LOGGER.warning("a streamed answer broke off: %s", problem.reason)
+        detail = "it ended before it was complete: try again"
+        raise Fault(502, f"upstream-{problem.trouble.value}", "The upstream's answer broke off", detail) from problem
     finally:
         await stream.aclose()
     return replace(outcome, body=b"".join(chunks), stream=None)

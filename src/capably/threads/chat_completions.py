@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import aiohttp
 import msgspec
+from aiohttp.http_exceptions import LineTooLong
 
 from capably.threads.objects import ErrorCode, Usage
 from capably.threads.responder import End, ModelError, Piece, Prompt, Responder
@@ -199,14 +200,19 @@ async def _events(answer: aiohttp.ClientResponse) -> AsyncIterator[_Chunk]:
 
 async def _line(answer: aiohttp.ClientResponse) -> bytes:
     try:
-        return await answer.content.readline()
-    except ValueError:  # aiohttp's word for a line longer than its buffer
+        return await answer.content.readline(max_line_length=LONGEST_LINE)
+    except LineTooLong:
         raise ModelError("server_error", "it sent an event of more than 1 MiB") from None
 
 
 async def _whole(answer: aiohttp.ClientResponse) -> AsyncIterator[_Chunk]:
     """The one completion of an endpoint that does not stream, as if it were a chunk."""
-    chunk = _decode(await answer.read())
+    data = b""
+    async for more in answer.content.iter_chunked(64 * 1024):
+        data += more
+        if len(data) > LONGEST_LINE:
+            raise ModelError("server_error", "it sent a completion of more than 1 MiB")
+    chunk = _decode(data)
     for choice in chunk.choices:
         choice["delta"] = choice.pop("message", {})
     yield chunk

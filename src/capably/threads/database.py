@@ -96,15 +96,20 @@ class Database(AbstractAsyncContextManager["Database"]):
 
 
 def _prepare(data: Path) -> Path:
-    """Make the directory and an empty file only its owner may read: conversations are private."""
+    """An existing, if empty, database file that only its owner may read: conversations are private."""
     path = data / FILE
+    os.close(_open_private(path))
+    return path
+
+
+def _open_private(path: Path) -> int:
+    """Open a file of the data directory, made with its directory if missing, and return the descriptor."""
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
     except OSError as failure:
         reason = failure.strerror or str(failure)
-        raise DataDirectoryError(f"cannot keep threads in the directory {data}: {reason}") from failure
-    return path
+        raise DataDirectoryError(f"cannot keep threads in the directory {path.parent}: {reason}") from failure
 
 
 def _engine(path: Path) -> AsyncEngine:
@@ -141,8 +146,7 @@ class DirectoryLock:
         if sys.platform != "win32":
             import fcntl  # noqa: PLC0415 - exists on POSIX only
 
-            self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._file = os.open(self._data / "serve.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = _open_private(self._data / "serve.lock")
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as failure:

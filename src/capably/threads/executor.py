@@ -57,6 +57,7 @@ class Executor(AbstractAsyncContextManager["Executor"]):
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._patrolling: asyncio.Task[None] | None = None
+        self._stopping = False
 
     async def __aenter__(self) -> Self:
         await self._look()
@@ -66,6 +67,14 @@ class Executor(AbstractAsyncContextManager["Executor"]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Take no more runs, wait for the executed ones as long as `drain` says, and leave the rest queued.
+
+        Whoever listens to a run that is left is told so, and its stream ends. Doing it twice is harmless.
+        """
+        self._stopping = True
         if self._patrolling is not None:
             self._patrolling.cancel()
             await asyncio.wait([self._patrolling])
@@ -81,11 +90,16 @@ class Executor(AbstractAsyncContextManager["Executor"]):
 
     def start(self, run: Run) -> None:
         """Execute a queued run soon; asking again for a run that is being executed does nothing."""
-        if run.id not in self._tasks:
-            self._broadcast.publish(run.id, run_event(run, "created"), run_event(run, "queued"))
-            task = asyncio.create_task(self._execute(run), name=run.id)
-            self._tasks[run.id] = task
-            task.add_done_callback(lambda _: self._forget(run.id))
+        if run.id in self._tasks:
+            return
+        self._broadcast.publish(run.id, run_event(run, "created"), run_event(run, "queued"))
+        if self._stopping:
+            self._broadcast.publish(run.id, INTERRUPTED)
+            self._broadcast.end(run.id)
+            return
+        task = asyncio.create_task(self._execute(run), name=run.id)
+        self._tasks[run.id] = task
+        task.add_done_callback(lambda _: self._forget(run.id))
 
     def _forget(self, run_id: str) -> None:
         del self._tasks[run_id]

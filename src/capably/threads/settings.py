@@ -34,7 +34,7 @@ class ThreadsSettings:
     model_timeout: float = 60.0
     run_lifetime: int = 600
     runs_at_once: int = 16
-    drain: float = 3.0
+    drain: float = 2.0
     patrol: float = 15.0
     max_body: int = 1024 * 1024
 

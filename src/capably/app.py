@@ -1,0 +1,203 @@
+"""The composition root: documents become running servers, and end cleanly.
+
+Everything is decided before a socket opens: documents are examined, values looked up, clashes found. Then every
+socket is bound, then every server started; if one step fails, nothing is left running.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import uvicorn
+
+from capably.errors import EXIT_USAGE, CommandError
+from capably.examine import Examined, examine
+from capably.plan.operation import Kind, ServerPlan
+from capably.plan.outcome import Invoke
+from capably.runtime import Runtime
+from capably.servers import mcp, rest
+from capably.servers.http import Application, Limits
+from capably.settings import Settings
+from capably.startup import missing_values, unknown_names
+
+Build: TypeAlias = Callable[[ServerPlan, Invoke, Limits], Application]
+
+SERVERS: dict[Kind, Build] = {Kind.REST: rest.build_app, Kind.MCP: mcp.build_app}
+
+
+class RefusedError(CommandError):
+    """Documents that cannot be served because of their own mistakes: ``examined`` says which."""
+
+    def __init__(self, examined: Sequence[Examined]) -> None:
+        """Keep what is wrong, to be rendered."""
+        super().__init__("the document cannot be served")
+        self.examined = tuple(examined)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A server that runs: its plan, and the address it really has."""
+
+    plan: ServerPlan
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it; an address that means every interface is shown as this machine's."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 -- compared, not bound
+        shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"http://{shown}:{self.port}"
+
+
+def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
+    """Examine documents for serving.
+
+    Raises:
+        RefusedError: a document has errors.
+        CommandError: a value is missing, a name on the command line is not known, or servers clash.
+    """
+    examined = [examine(file, settings.given, reveal=True) for file in files]
+    unknown = unknown_names(examined, settings)
+    if unknown is not None:
+        raise unknown
+    if any(item.has_errors for item in examined):
+        raise RefusedError(examined)
+    missing = missing_values(examined)
+    if missing is not None:
+        raise missing
+    _check_clashes(examined, settings)
+    return examined
+
+
+def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
+    namespaces: dict[str, Examined] = {}
+    addresses: dict[tuple[str, int], ServerPlan] = {}
+    problems = []
+    for document in examined:
+        for server in _servers(document):
+            earlier = namespaces.setdefault(server.namespace, document)
+            if earlier is not document:
+                problems.append(f"{document.file} and {earlier.file} both have a server `{server.namespace}`")
+            host, port = _address(server, settings)
+            other = addresses.setdefault((host, port), server)
+            if port and other is not server:
+                problems.append(
+                    f"`{server.namespace}` and `{other.namespace}` both listen on {host}:{port}: "
+                    f"move one with --port {server.namespace}=PORT"
+                )
+    if problems:
+        raise CommandError("the servers clash", *dict.fromkeys(problems), exit_code=EXIT_USAGE)
+
+
+def _servers(document: Examined) -> tuple[ServerPlan, ...]:
+    return document.compiled.plan.servers if document.compiled is not None else ()
+
+
+def _address(server: ServerPlan, settings: Settings) -> tuple[str, int]:
+    host = settings.host or server.address or "127.0.0.1"
+    return host, settings.ports.get(server.namespace, server.port)
+
+
+@asynccontextmanager
+async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIterator[list[Listener]]:
+    """Serve documents while the context lasts; leaving it drains the servers.
+
+    Raises:
+        CommandError: an address cannot be listened on.
+    """
+    async with AsyncExitStack() as stack:
+        bound = [(document, server) for document in documents for server in _servers(document)]
+        sockets = [stack.enter_context(_bind(server, settings)) for _document, server in bound]
+        runtimes = {id(item): await stack.enter_async_context(Runtime(settings.client)) for item in documents}
+        listeners = []
+        for (document, server), sock in zip(bound, sockets, strict=True):
+            host, port = sock.getsockname()[:2]
+            limits = replace(settings.limits, local_only=_is_loopback(host))
+            app = SERVERS[server.kind](server, runtimes[id(document)].invoke, limits)
+            await stack.enter_async_context(serving(app, sock, settings.drain_s))
+            listeners.append(Listener(server, host, port))
+        yield listeners
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextlib.contextmanager
+def _bind(server: ServerPlan, settings: Settings) -> Iterator[socket.socket]:
+    host, port = _address(server, settings)
+    what = f"the {server.kind.value} server `{server.namespace}`"
+    with bind(host, port, what, f"--port {server.namespace}=PORT") as sock:
+        yield sock
+
+
+@contextlib.contextmanager
+def bind(host: str, port: int, what: str, option: str) -> Iterator[socket.socket]:
+    """A listening socket.
+
+    Raises:
+        CommandError: the address is taken or cannot be used; the message names the server and the option that
+            moves it.
+    """
+    try:
+        family, _kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as problem:
+        message = f"{what} cannot listen on {host}: {problem.strerror or problem}"
+        raise CommandError(message, "name an address of this machine with --host ADDR") from problem
+    with sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(address)
+            sock.listen(2048)
+        except OSError as problem:
+            message = f"{what} cannot listen on {host}:{port}: {problem.strerror or problem}"
+            raise CommandError(message, f"stop what uses it, or move this server with {option}") from problem
+        sock.setblocking(False)
+        yield sock
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to whoever runs several of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install nothing."""
+        yield
+
+
+@asynccontextmanager
+async def serving(app: Any, sock: socket.socket, drain_s: float) -> AsyncIterator[None]:
+    """Serve an ASGI application on a bound socket while the context lasts; then let open requests end."""
+    config = uvicorn.Config(
+        app,
+        lifespan="auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=int(drain_s),
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        while not server.started:
+            if task.done():
+                await task
+                raise CommandError("a server stopped while it was starting")
+            await asyncio.sleep(0.001)
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait({task})

@@ -1,0 +1,81 @@
+"""Options that several commands share, and how their values are read."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from capably.errors import EXIT_USAGE, CommandError
+from capably.plan.variables import Given
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """``NAME=VALUE``, as a pair of texts."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Cut at the first ``=``."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"`{value}` is not NAME=VALUE", param, ctx)
+        return name, text
+
+
+def given_options(command: Command) -> Command:
+    """Add ``--set`` and ``--upstream``."""
+    command = click.option(
+        "--upstream",
+        "upstreams",
+        type=Pair(),
+        multiple=True,
+        metavar="NAMESPACE=URL",
+        help="Base URI of a consumed API, instead of the document's.",
+    )(command)
+    return click.option(
+        "--set",
+        "sets",
+        type=Pair(),
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Value of a variable or bind; beats the environment. May be repeated.",
+    )(command)
+
+
+def given_from(sets: Sequence[tuple[str, str]], upstreams: Sequence[tuple[str, str]]) -> Given:
+    """What the options and the environment give.
+
+    Raises:
+        CommandError: a base URI is none.
+    """
+    from capably.plan.requests import base_uri_problem
+
+    for namespace, url in upstreams:
+        problem = base_uri_problem(url)
+        if problem is not None:
+            message = f"--upstream {namespace}={url} is {problem}"
+            raise CommandError(message, "write --upstream NAMESPACE=https://host:port/path", exit_code=EXIT_USAGE)
+    return Given(dict(sets), dict(os.environ), dict(upstreams))
+
+
+def documents_below(paths: Sequence[Path]) -> list[Path]:
+    """The documents that paths name: files as they are, directories with all YAML and JSON files below.
+
+    Raises:
+        CommandError: a directory has none.
+    """
+    from capably.load import find_documents
+
+    found: list[Path] = []
+    for path in paths:
+        below = find_documents(path)
+        if not below:
+            raise CommandError(f"{path} holds no YAML or JSON file", exit_code=EXIT_USAGE)
+        found += below
+    return list(dict.fromkeys(found))

@@ -1,0 +1,117 @@
+"""``capably plan``: what each operation of a document will do."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from capably.cli.console import bold, wants_colour
+from capably.cli.options import documents_below
+
+if TYPE_CHECKING:
+    from capably.examine import Examined
+
+
+@click.command(epilog="Exit codes: 0 every document has a plan, 1 a document has errors, 2 used wrongly.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text for people, json (one object per document and line) for programs.",
+)
+def plan(*, files: tuple[Path, ...], output: str) -> None:
+    r"""Show what each exposed operation will do, without starting anything.
+
+    For each operation: the upstream operation it calls and which rule decided that, its inputs and where each came
+    from, and the request that sample inputs would make. Needs no variables and no secrets: they show as <NAME>.
+
+    \b
+    Examples:
+      capably plan fleet.yaml
+      capably plan --format json capabilities/ | jq '.operations[].example.url'
+    """
+    from capably.examine import examine
+    from capably.render.ndjson import document_json
+    from capably.render.text import render_text
+
+    colour = wants_colour(sys.stdout)
+    failed = False
+    for path in documents_below(files):
+        examined = examine(path)
+        failed = failed or examined.has_errors
+        if output == "json":
+            sys.stdout.write(_json_line(examined, document_json(examined.file, list(examined.diagnostics))))
+            continue
+        sys.stdout.writelines(f"{line}\n" for line in _lines(examined, colour=colour))
+        errors = [item for item in examined.diagnostics if item.is_error]
+        if errors:
+            sys.stdout.flush()
+            sys.stderr.write(render_text(errors, {examined.file: examined.text}, colour=wants_colour(sys.stderr)))
+    sys.exit(1 if failed else 0)
+
+
+def _described(examined: "Examined") -> dict[str, Any]:
+    from capably.plan.description import describe_plan
+
+    if examined.compiled is None:
+        return {"title": "", "servers": [], "upstreams": {}, "operations": []}
+    return describe_plan(examined.compiled.plan)
+
+
+def _json_line(examined: "Examined", findings: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps({"file": examined.file, **_described(examined), **findings}) + "\n"
+
+
+def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
+    described = _described(examined)
+    yield bold(f"{described['title'] or examined.file}  ({examined.file})", colour=colour)
+    for namespace, base in described["upstreams"].items():
+        yield f"upstream {namespace}: {base}"
+    for server in described["servers"]:
+        yield ""
+        yield bold(
+            f"{server['server']} {server['namespace']} on {server['address']}:{server['port']}, "
+            f"{server['operations']} operations",
+            colour=colour,
+        )
+        for operation in described["operations"]:
+            if (operation["server"], operation["namespace"]) == (server["server"], server["namespace"]):
+                yield from _operation_lines(operation)
+
+
+def _operation_lines(operation: dict[str, Any]) -> Iterator[str]:
+    target = operation["target"]
+    front = operation["name"] if operation["method"] is None else f"{operation['method']} {operation['path']}"
+    yield f"  {front}"
+    yield f"    calls  {target['method']} {target['path']}  ({_target_name(target)}, decided by {operation['decided_by']})"
+    for item in operation["inputs"]:
+        need = "required" if item["required"] else "optional"
+        yield f"    input  {item['name']}: {item['type']}, {need}, in {item['in']}, known from {item['from']}"
+    example = operation["example"]
+    if example is not None:
+        yield f"    sends  {example['method']} {example['url']}"
+        for name, value in example["headers"].items():
+            yield f"           {name}: {value}"
+        if example["body"] is not None:
+            yield (
+                f"           {example['body']!r}"
+                if isinstance(example["body"], str)
+                else f"           {_compact(example)}"
+            )
+
+
+def _target_name(target: dict[str, Any]) -> str:
+    return f"{target['namespace']}.{target['resource']}.{target['operation']}"
+
+
+def _compact(body: Any) -> str:
+    import json
+
+    return json.dumps(body, ensure_ascii=False)

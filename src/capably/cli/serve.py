@@ -1,0 +1,140 @@
+"""``capably serve``: run the servers of capability documents until told to stop."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from capably.cli.console import bold, hint, table, wants_colour
+from capably.cli.options import Pair, given_from, given_options
+from capably.errors import EXIT_USAGE, CommandError
+
+if TYPE_CHECKING:
+    from capably.app import Listener
+    from capably.examine import Examined
+    from capably.settings import Settings
+
+MAX_PORT = 65535
+
+
+@click.command(epilog="Exit codes: 0 stopped by a signal, 1 could not serve, 2 used wrongly or a value is missing.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@given_options
+@click.option(
+    "--port",
+    "ports",
+    type=Pair(),
+    multiple=True,
+    metavar="NAMESPACE=PORT",
+    help="Port of a server, instead of the document's; 0 takes a free one.",
+)
+@click.option("--host", metavar="ADDR", help="Address all servers listen on, instead of the document's.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long an upstream may take to answer.",
+)
+def serve(
+    *,
+    files: tuple[Path, ...],
+    sets: tuple[tuple[str, str], ...],
+    upstreams: tuple[tuple[str, str], ...],
+    ports: tuple[tuple[str, str], ...],
+    host: str | None,
+    timeout_s: float,
+) -> None:
+    r"""Run every server of one or more capability documents.
+
+    Values for variables and secrets come from --set, else from the environment. Servers listen on 127.0.0.1 unless
+    the document or --host says otherwise. Stop with Ctrl-C: open requests end first.
+
+    \b
+    Examples:
+      capably serve fleet.yaml --set region=eu
+      capably serve fleet.yaml --upstream registry=http://127.0.0.1:8000
+      capably serve a.yaml b.yaml --port b-rest=8081
+    """
+    from capably.loop import run_until_signal
+    from capably.settings import Settings
+    from capably.upstream.client import ClientLimits
+
+    settings = Settings(
+        given=given_from(sets, upstreams),
+        ports=dict(_port(name, text) for name, text in ports),
+        host=host,
+        client=ClientLimits(answer_s=timeout_s),
+    )
+    run_until_signal(lambda stop: _serve(files, settings, stop))
+
+
+def _port(name: str, text: str) -> tuple[str, int]:
+    if not text.isascii() or not text.isdigit() or int(text) > MAX_PORT:
+        message = f"--port {name}={text}: `{text}` is no port"
+        raise CommandError(message, f"write --port {name}=8080", exit_code=EXIT_USAGE)
+    return name, int(text)
+
+
+async def _serve(files: Sequence[Path], settings: "Settings", stop: asyncio.Event) -> None:
+    from capably.app import RefusedError, open_documents, running
+
+    try:
+        documents = open_documents(files, settings)
+    except RefusedError as refused:
+        show_refused(refused.examined)
+        raise
+    async with running(documents, settings) as listeners:
+        show_listeners(documents, listeners)
+        await stop.wait()
+        hint("stopping: open requests may end")
+
+
+def show_refused(examined: Sequence["Examined"]) -> None:
+    """Print the errors of documents that cannot be served."""
+    from capably.render.text import render_text
+
+    errors = [diagnostic for item in examined for diagnostic in item.diagnostics if diagnostic.is_error]
+    texts = {item.file: item.text for item in examined}
+    sys.stderr.write(render_text(errors, texts, colour=wants_colour(sys.stderr)))
+
+
+def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listener"]) -> None:
+    """Print the table of servers, and how many warnings their documents have."""
+    colour = wants_colour(sys.stderr)
+    rows = [
+        (
+            item.plan.kind.value,
+            item.plan.namespace,
+            item.url + ("/mcp" if item.plan.kind.value == "mcp" else ""),
+            f"{len(item.plan.operations)} {_unit(item)}",
+            ", ".join(_upstreams(documents, item)),
+        )
+        for item in listeners
+    ]
+    hint(table(("KIND", "NAMESPACE", "URL", "OFFERS", "UPSTREAM"), rows, colour=colour))
+    for document in documents:
+        warnings = len(document.diagnostics)
+        if warnings:
+            word = "warning" if warnings == 1 else "warnings"
+            hint(f"{warnings} {word}: see `capably check {document.file}`")
+    hint(bold("ready", colour=colour) + "; stop with Ctrl-C")
+
+
+def _unit(listener: "Listener") -> str:
+    noun = "tool" if listener.plan.kind.value == "mcp" else "operation"
+    return noun if len(listener.plan.operations) == 1 else f"{noun}s"
+
+
+def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[str]:
+    used = dict.fromkeys(operation.target.namespace for operation in listener.plan.operations)
+    for document in documents:
+        plan = document.compiled.plan if document.compiled is not None else None
+        if plan is not None and listener.plan in plan.servers:
+            return [plan.upstreams[namespace] for namespace in used]
+    return []

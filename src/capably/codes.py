@@ -1,0 +1,222 @@
+"""Every diagnostic code: what it says, why it matters, what to do. ``capably explain`` and the reference page show it.
+
+Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
+REF references, VAR variables, INP inputs, BOD bodies, OUT outputs, AUT authentication, SRV servers, SEC security.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code's public page: a title, and a text in Markdown."""
+
+    title: str
+    text: str
+
+
+CODES: dict[str, Code] = {
+    "DOC001": Code(
+        "The file cannot be read",
+        "The file does not exist, may not be opened, or is not UTF-8 text. Check the path and the permissions.",
+    ),
+    "DOC002": Code(
+        "This is not valid YAML",
+        "The text cannot be parsed, so nothing of it is read. The usual causes are a template that is not quoted and a "
+        "colon inside a plain value:\n\n"
+        "    token: {{env.KEY}}       # a mapping inside a mapping\n"
+        "    description: Note: this  # two colons\n\n"
+        "Quote such values:\n\n"
+        "    token: '{{env.KEY}}'\n"
+        "    description: 'Note: this'",
+    ),
+    "DOC003": Code(
+        "A key stands twice in one mapping",
+        "YAML keeps one of the two and drops the other without a word. Keep one, or rename one.",
+    ),
+    "DOC004": Code(
+        "This is not a capability document",
+        "A capability document is a mapping that states the version of its language:\n\n"
+        "    ikanos: 1.0.0-beta4\n"
+        "    capability:\n"
+        "      consumes: [...]\n"
+        "      exposes: [...]\n\n"
+        "Documents written before the language was renamed start with `naftiko: 1.0.0-alpha2`.",
+    ),
+    "DOC005": Code(
+        "The file holds more than one YAML document",
+        "A `---` line starts a second document, which would be ignored. Move it to a file of its own.",
+    ),
+    "DOC006": Code(
+        "The document is too large",
+        "Size (16 MiB), depth (200 levels) and growth by anchors are capped, so that a document cannot exhaust the "
+        "machine that reads it.",
+    ),
+    "DOC007": Code(
+        "The version of the language is not known",
+        "`naftiko:` takes 0.4, 0.5 and 1.0.0-alpha1 to 1.0.0-alpha3; `ikanos:` takes 1.0.0-alpha3 to 1.0.0-beta5.",
+    ),
+    "DOC010": Code(
+        "A value is of the wrong kind",
+        "The key needs text, a number, a list or a mapping, and something else stands there. A section without content "
+        "usually lost its indentation.",
+    ),
+    "DOC011": Code(
+        "A required key is missing",
+        "The part cannot be used without it and is left out.",
+    ),
+    "DOC012": Code(
+        "A key is not known",
+        "It is ignored. Often it is a typing mistake: the nearest known key is named. Keys that start with `x-` are "
+        "yours and never reported.",
+    ),
+    "DOC013": Code(
+        "A part of the document is not served",
+        "The document says something that this version does not run. That part is left out, the rest is served.",
+    ),
+    "DOC014": Code(
+        "A server asks for callers to be authenticated",
+        "This version does not authenticate callers, and a server that its author wanted closed is not opened. Remove "
+        "the block to serve it without authentication, on loopback.",
+    ),
+    "DOC015": Code(
+        "There is nothing to serve",
+        "No server of the document has an operation that calls a consumed one. The other findings may say why.",
+    ),
+    "REF001": Code(
+        "A call names an operation that does not exist",
+        "`call: namespace.operation` must name an operation of a `consumes` entry. Names are compared exactly, then "
+        "ignoring case, then ignoring case, `-` and `_`.",
+    ),
+    "REF002": Code(
+        "A call names a namespace that is not consumed",
+        "The word before the first dot of `call` is the `namespace` of a `consumes` entry.",
+    ),
+    "REF003": Code(
+        "A call may mean several operations",
+        "Several operations have the name, and neither the keys of `with`, nor method and path, nor the description, "
+        "nor their order tells which is meant. Name the resource as well: `namespace.resource.operation`.",
+    ),
+    "REF004": Code(
+        "A name may mean several inputs or parameters",
+        "Two names differ only in case, `-` or `_`, and neither is written exactly so.",
+    ),
+    "REF005": Code(
+        "A value in `with` looks like a reference, but names no input",
+        "In `with`, `rest.X`, `tools.X`, `mcp.X` and `<this server's namespace>.X` mean the caller's input X; anything "
+        "else is a constant. A dotted word with another head is usually a slip, so it is reported: as an error when it "
+        "is close to a reference, else as a warning, and then it is sent as it is written.",
+    ),
+    "REF006": Code(
+        "A name was matched loosely",
+        "The names differ in case, `-` or `_`. They are taken to be the same; write them alike so that no reader has "
+        "to guess.",
+    ),
+    "REF007": Code(
+        "A key of `with` goes nowhere",
+        "The called operation has no such parameter and none of its templates reads it, so the value is not sent.",
+    ),
+    "REF008": Code(
+        "`with` leaves out something the call needs",
+        "A required parameter or a path placeholder gets no value. Callers are asked for it under its own name.",
+    ),
+    "REF009": Code(
+        "An input is not declared",
+        "The operation declares inputs, and `with` refers to another one with a similar name. It is added as an input.",
+    ),
+    "REF010": Code(
+        "Operations of one namespace share a name",
+        "`call: namespace.name` could mean any of them. Which one is meant is decided by the keys of `with`, then by "
+        "method and path, then by description, then by order; `capably plan` shows the rule that decided.",
+    ),
+    "VAR001": Code(
+        "A value must be given from outside",
+        "A template names something that is neither a bind nor a parameter. When the document is served its value is "
+        "taken from `--set NAME=VALUE`, else from the environment variable of that name, exactly or in upper case. An "
+        "empty `baseUri` is given with `--upstream NAMESPACE=URL`.",
+    ),
+    "VAR002": Code(
+        "The base URI cannot be used",
+        "After variables are filled in it must be an http or https URL with a host, without credentials or fragment.",
+    ),
+    "VAR003": Code(
+        "A bind names a file",
+        "This version takes the values of binds from `--set` and from the environment only.",
+    ),
+    "INP001": Code(
+        "Inputs are inferred",
+        "The operations declare no `inputParameters`. Their inputs are taken from the placeholders of the path, from "
+        "the references in `with` and from what the called operation needs; `capably plan` shows the result. Declared "
+        "inputs give callers better descriptions.",
+    ),
+    "BOD001": Code(
+        "A request body is of a type that cannot be sent",
+        "Bodies are json, form (formUrlEncoded), text, xml or sparql.",
+    ),
+    "BOD002": Code(
+        "A request body has no data",
+        "A body with `type` needs `data` beside it.",
+    ),
+    "OUT001": Code(
+        "`$.` is read as `$`",
+        "`$.` is not a JSONPath (RFC 9535). It is taken to mean the whole answer, which is written `$`.",
+    ),
+    "OUT002": Code(
+        "A JSONPath cannot be used",
+        "Paths are made of member names and list positions: `$.data[0].id`, `$['a name']`, `$.list[-1]`.",
+    ),
+    "OUT003": Code(
+        "`properties` is not a mapping",
+        "The properties of an object output are a mapping from name to output.",
+    ),
+    "AUT001": Code(
+        "An authentication scheme is not known",
+        "Requests can be authenticated with bearer, basic and apikey.",
+    ),
+    "AUT002": Code(
+        "An authentication block lacks something",
+        "bearer needs `token`, basic `username` and `password`, apikey `key` and `value`.",
+    ),
+    "AUT003": Code(
+        "An API key is placed where none can be",
+        "`placement` is header (the default), query or cookie.",
+    ),
+    "SRV001": Code(
+        "Two servers listen on one port",
+        "Only one of them could start. Change a port, or give another with `--port NAMESPACE=PORT`.",
+    ),
+    "SRV002": Code(
+        "Two servers have the same namespace",
+        "Options such as `--port` name a server by its namespace, so each needs its own.",
+    ),
+    "SRV003": Code(
+        "A method and path are exposed twice",
+        "Only the first operation can be reached.",
+    ),
+    "SRV004": Code(
+        "A tool is exposed twice",
+        "Only the first tool of a name can be called.",
+    ),
+    "SRV005": Code(
+        "Clients may refuse a tool's name",
+        "Many MCP clients accept 1 to 64 letters, digits, `_` and `-` only.",
+    ),
+    "SEC001": Code(
+        "A secret is written in the document",
+        "Documents are shared and kept in version control. Bind the secret and name it as a template:\n\n"
+        "    binds:\n"
+        "    - namespace: env\n"
+        "      keys: {API_KEY: API_KEY}\n"
+        "    ...\n"
+        "    token: '{{env.API_KEY}}'",
+    ),
+    "SEC002": Code(
+        "Credentials are sent over plain http",
+        "Whoever is on the way can read them. Use https, except on this machine.",
+    ),
+    "SEC003": Code(
+        "A server without authentication is open to the network",
+        "Whoever reaches it acts with the credentials of the upstream API. Listen on 127.0.0.1, or put a gateway that "
+        "authenticates in front.",
+    ),
+}

@@ -1,0 +1,49 @@
+"""Running an asynchronous command: a fast event loop, logging on stderr, a clean end on SIGINT and SIGTERM."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+Main: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
+"""An asynchronous command. It ends when it is done, or soon after the event is set."""
+
+_FORCED = 130  # 128 + SIGINT: what shells report for an interrupted command
+
+
+def run_until_signal(main: Main) -> None:
+    """Run a command; the first signal asks it to end, a second one ends it at once."""
+    _log_to_stderr()
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_watch(main))
+
+
+async def _watch(main: Main) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ask() -> None:
+        if stop.is_set():
+            os._exit(_FORCED)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ask)
+    await main(stop)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":  # pragma: no cover -- uvloop has no Windows build
+        return None
+    import uvloop  # noqa: PLC0415 -- not on Windows
+
+    return uvloop.new_event_loop
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    # uvicorn tells each failed response with a traceback; our servers have logged what there is to know.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)

@@ -1,0 +1,31 @@
+"""Rules about names that refer to operations."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from capably.diagnostics import Diagnostic, Span, warning
+from capably.model.capability import Capability
+from capably.plan.compile import Compiled
+
+
+def operation_named_twice(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """Two consumed operations of one namespace share a name."""
+    for entry in capability.consumes:
+        places: dict[str, list[tuple[Span, str]]] = defaultdict(list)
+        for resource in entry.resources:
+            for operation in resource.operations:
+                story = f"{operation.method} {resource.path}"
+                places[operation.name].append((operation.value_span("name"), story))
+        for name, found in places.items():
+            if len(found) > 1:
+                message = f"`{entry.namespace}` has {len(found)} operations named `{name}`"
+                advice = f"calls are told apart by their inputs and paths: name them apart, or call `{entry.namespace}"
+                advice += f".<resource>.{name}`"
+                yield warning("REF010", message, found[1][0], advice, related=[found[0], *found[2:]])
+
+
+def import_not_followed(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """Consumed entries that are taken from other files, which this version does not follow."""
+    for entry in capability.imports:
+        message = f"`{entry.import_}` is imported from another file, which this version does not follow"
+        yield warning("DOC013", message, entry.key_span("import"), "copy the entry into this document")

@@ -1,0 +1,85 @@
+"""Rules about the servers a document exposes."""
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import TypeVar
+
+from capably.diagnostics import Diagnostic, Span, error, warning
+from capably.model.capability import Capability
+from capably.plan.compile import Compiled
+from capably.plan.operation import Kind, Operation
+
+Item = TypeVar("Item")
+_SAFE_TOOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def _repeated(items: Iterable[Item], key: Callable[[Item], Hashable]) -> Iterator[tuple[Item, Item]]:
+    """Pairs of the first item with a key and each later one."""
+    first: dict[Hashable, Item] = {}
+    for item in items:
+        earlier = first.setdefault(key(item), item)
+        if earlier is not item:
+            yield earlier, item
+
+
+def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """A document that exposes no operation."""
+    if any(server.operations for server in compiled.plan.servers):
+        return
+    span = capability.key_span("capability")
+    stated = "no server of it has an operation that can be served" if capability.exposes else "it exposes no server"
+    advice = "add `exposes:` with a `type: rest` or `type: mcp` server whose operations have a `call`"
+    yield error("DOC015", f"there is nothing to serve: {stated}", span, advice)
+
+
+def namespace_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """Two servers share a namespace."""
+    for earlier, server in _repeated(compiled.plan.servers, lambda item: item.namespace):
+        message = f"two servers have the namespace `{server.namespace}`"
+        yield error("SRV002", message, server.span, "rename one", related=[(earlier.span, "the other one")])
+
+
+def port_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """Two servers share a port."""
+    servers = (server for server in compiled.plan.servers if server.port)
+    for earlier, server in _repeated(servers, lambda item: item.port):
+        message = f"`{server.namespace}` and `{earlier.namespace}` both listen on port {server.port}"
+        advice = f"change one, or serve with `--port {server.namespace}={server.port + 1}`"
+        yield warning("SRV001", message, server.port_span, advice, related=[(earlier.port_span, "the other one")])
+
+
+def _route_key(operation: Operation) -> Hashable:
+    segments = operation.route.segments if operation.route is not None else ()
+    shape = tuple(part if isinstance(part, str) else (part[0], part[2]) for part in segments)
+    return operation.method, shape
+
+
+def route_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """Two operations of one server answer the same method and path."""
+    for server in compiled.plan.servers:
+        if server.kind is Kind.REST:
+            for earlier, operation in _repeated(server.operations, _route_key):
+                path = operation.route.path if operation.route is not None else ""
+                yield _hidden("SRV003", f"{operation.method} {path}", operation.span, earlier.span)
+
+
+def tool_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """Two tools of one server have the same name."""
+    for server in compiled.plan.servers:
+        if server.kind is Kind.MCP:
+            for earlier, operation in _repeated(server.operations, lambda item: item.name):
+                yield _hidden("SRV004", f"the tool `{operation.name}`", operation.span, earlier.span)
+
+
+def _hidden(code: str, what: str, span: Span, earlier: Span) -> Diagnostic:
+    message = f"{what} is exposed twice: the first one is served"
+    return warning(code, message, span, "remove or change one of them", related=[(earlier, "the first one")])
+
+
+def unsafe_tool_name(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """A tool name that clients refuse (MCP 2025-11-25, tool names)."""
+    for server in compiled.plan.servers:
+        for operation in server.operations if server.kind is Kind.MCP else ():
+            if not _SAFE_TOOL.fullmatch(operation.name):
+                message = f"clients may refuse the tool name `{operation.name}`"
+                yield warning("SRV005", message, operation.span, "use 1 to 64 letters, digits, `_` and `-`")

@@ -1,0 +1,28 @@
+"""Every rule, in the order of its family. A rule is one line here and one function in its family's module."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from capably.diagnostics import Diagnostic
+from capably.model.capability import Capability
+from capably.plan.compile import Compiled
+from capably.rules import inputs, references, security, servers, variables
+
+Rule: TypeAlias = Callable[[Capability, Compiled], Iterator[Diagnostic]]
+
+RULES: tuple[Rule, ...] = (
+    references.operation_named_twice,
+    references.import_not_followed,
+    variables.variable_not_bound,
+    variables.bind_from_a_file,
+    inputs.inputs_inferred,
+    servers.nothing_served,
+    servers.namespace_twice,
+    servers.port_twice,
+    servers.route_twice,
+    servers.tool_twice,
+    servers.unsafe_tool_name,
+    security.secret_in_the_document,
+    security.credentials_over_plain_http,
+    security.open_to_the_network,
+)

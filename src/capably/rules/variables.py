@@ -1,0 +1,31 @@
+"""Rules about values that come from outside."""
+
+from collections.abc import Iterator
+
+from capably.diagnostics import Diagnostic, warning
+from capably.model.capability import Capability
+from capably.plan.compile import Compiled
+from capably.plan.variables import VariableKind
+
+
+def variable_not_bound(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """A variable that no bind explains: it must be given when the document is served."""
+    for variable in compiled.variables:
+        if variable.kind is VariableKind.BASE_URI:
+            message = f"`{variable.name}` has no base URI"
+            advice = f"give it with `--upstream {variable.name}=https://host`, or write `baseUri:`"
+            yield warning("VAR001", message, variable.spans[0], advice)
+        elif not variable.is_bound:
+            message = f"`{variable.name}` is bound to nothing: it must be given when the document is served"
+            names = " or ".join(variable.environment)
+            advice = f"give it with `--set {variable.name}=...` or as environment variable {names}; or add a bind"
+            yield warning("VAR001", message, variable.spans[0], advice)
+
+
+def bind_from_a_file(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """Binds whose values are in a file, which this version does not read."""
+    for bind in capability.binds:
+        if bind.location is not None:
+            message = f"`{bind.namespace}` is bound to a file, which this version does not read"
+            advice = "give its keys with --set or in the environment"
+            yield warning("VAR003", message, bind.value_span("location"), advice)

@@ -1,0 +1,67 @@
+"""Performs what a flow asks for: drives the generator, makes its calls, tells failures as faults."""
+
+import logging
+from typing import Self
+
+from capably.plan.flow import Call, run
+from capably.plan.operation import Inputs, Operation
+from capably.plan.outcome import Fault, Outcome
+from capably.upstream.client import Client, ClientLimits
+from capably.upstream.reply import Reply, Trouble, UpstreamError
+
+_log = logging.getLogger("capably.upstream")
+
+_FAULTS: dict[Trouble, tuple[int, str, str]] = {
+    Trouble.UNREACHABLE: (502, "The upstream cannot be reached", "check that it runs and that its base URI is right"),
+    Trouble.TIMEOUT: (504, "The upstream did not answer in time", "try again later"),
+    Trouble.BROKEN: (502, "The upstream's answer broke off", "try again; it may be overloaded or restarting"),
+    Trouble.TOO_LARGE: (502, "The upstream's answer is too large", "ask for less, for example with a limit"),
+    Trouble.REDIRECT: (
+        502,
+        "The upstream redirected the call",
+        "redirects are followed within one origin and for GET only: state the final address as base URI",
+    ),
+}
+
+
+class Runtime:
+    """Runs operations of one plan; an async context manager that owns the upstream connections."""
+
+    def __init__(self, limits: ClientLimits) -> None:
+        """Prepare; nothing is opened before the context is entered."""
+        self._client = Client(limits)
+
+    async def __aenter__(self) -> Self:
+        """Open the upstream client."""
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Close the upstream client."""
+        await self._client.__aexit__(*exc)
+
+    async def invoke(self, operation: Operation, inputs: Inputs) -> Outcome:
+        """Run an operation with accepted inputs.
+
+        Raises:
+            Fault: the inputs cannot be sent, or the upstream gave no usable answer.
+        """
+        flow = run(operation, inputs)
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(await self._perform(call))
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        finally:
+            flow.close()
+
+    async def _perform(self, call: Call) -> Reply:
+        try:
+            return await self._client.send(call.request)
+        except UpstreamError as problem:
+            _log.warning("%s: %s: %s", call.namespace, problem.trouble.value, problem.reason)
+            status, title, advice = _FAULTS[problem.trouble]
+            detail = f"`{call.namespace}` gave no usable answer: {advice}"
+            raise Fault(status, f"upstream-{problem.trouble.value}", title, detail) from problem

@@ -1,0 +1,23 @@
+"""What the command line and the environment say of how to serve."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from capably.plan.variables import Given
+from capably.servers.http import Limits
+from capably.upstream.client import ClientLimits
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to serve: values for variables, ports by namespace, the address, limits.
+
+    ``host`` replaces the address of every server; ``ports`` replace single ports by the server's namespace.
+    """
+
+    given: Given = field(default_factory=Given)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    host: str | None = None
+    client: ClientLimits = field(default_factory=ClientLimits)
+    limits: Limits = field(default_factory=Limits)
+    drain_s: float = 10.0

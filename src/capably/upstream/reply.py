@@ -1,0 +1,52 @@
+"""What an upstream says: a reply with its body, or with a stream while the body is still arriving."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class ByteStream(Protocol):
+    """A body that is still arriving. It must be closed, which cancels the upstream call if it has not ended."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The chunks, as they come."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop reading and drop the connection unless it has ended. May be called twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An upstream's answer. Header names are in lower case; ``body`` is decoded from its content encoding."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+    stream: ByteStream | None = None
+
+    def header(self, name: str) -> str | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+class Trouble(StrEnum):
+    """Why an upstream call gave no reply."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    BROKEN = "broken"
+    TOO_LARGE = "too-large"
+    REDIRECT = "redirect"
+
+
+class UpstreamError(Exception):
+    """A call that gave no reply. ``reason`` is for the operator's log and may name hosts."""
+
+    def __init__(self, trouble: Trouble, reason: str) -> None:
+        """Keep what happened."""
+        super().__init__(reason)
+        self.trouble = trouble
+        self.reason = reason
