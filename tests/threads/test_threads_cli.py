@@ -1,6 +1,7 @@
 import re
 import sqlite3
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -140,3 +141,8 @@ def test_every_help_text_teaches(command: list[str]) -> None:
     if command != ["key"]:
         assert "Example" in result.stdout
         assert "  capably threads " in result.stdout or "$(capably threads " in result.stdout
+
+
+def test_the_commands_load_the_service_only_when_they_run() -> None:
+    code = "import sys, capably.cli.threads; sys.exit(bool({'fastapi', 'sqlalchemy'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

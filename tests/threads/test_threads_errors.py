@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import openai
 import pytest
 
+from capably.threads.store import Store
+
 if TYPE_CHECKING:
     from tests.threads.conftest import Serve, Service
 
@@ -230,3 +232,19 @@ def test_what_is_open_says_what_it_is_and_loads_nothing_from_elsewhere(service: 
     assert len(schema.json["components"]["schemas"]["Run"]["required"]) >= 20
     for page in ("/docs", "/redoc"):
         assert service.call("GET", page).status == 404
+
+
+def test_a_fault_of_the_service_is_told_in_the_same_shape_without_its_details(
+    service: "Service", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(Store, "thread", broken)
+    answer = service.call("GET", "/threads/thread_x")
+    assert answer.status == 500
+    error = answer.json["error"]
+    assert (error["type"], error["code"]) == ("server_error", "internal_error")
+    assert answer.headers["x-request-id"] in error["message"]
+    assert "secret detail" not in error["message"]
+    assert answer.headers["x-request-id"] in caplog.text

@@ -78,7 +78,11 @@ async def test_a_run_that_is_overdue_at_the_start_is_expired_and_frees_its_threa
 
 async def test_a_run_nobody_executes_is_found_by_the_patrol(scene: Scene) -> None:
     async with scene.executor(patrol=0.02):
-        await scene.until(await scene.queue_run(), "completed")
+        run = await scene.queue_run()
+        await asyncio.sleep(0.1)
+        assert (await scene.store.run(run.thread_id, run.id)).status == "queued"
+        scene.now = NOON + 6
+        await scene.until(run, "completed")
 
 
 async def test_a_run_that_ends_twice_leaves_one_message_and_its_first_end(scene: Scene) -> None:

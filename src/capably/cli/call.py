@@ -37,7 +37,7 @@ def call(
     sets: tuple[tuple[str, str], ...],
     upstreams: tuple[tuple[str, str], ...],
 ) -> None:
-    r"""Run the tool or operation NAME of a capability document and print its result.
+    """Run the tool or operation NAME of a capability document and print its result.
 
     NAME is a tool's name, `namespace.name`, or a REST operation as 'GET /path'. VALUE is text, or JSON where the
     input is not a string.

@@ -21,7 +21,7 @@ from capably.cli.options import documents_below
     help="text for people, json (one object per document and line) for programs, sarif for code scanning.",
 )
 def check(*, files: tuple[Path, ...], strict: bool, output: str) -> None:
-    r"""Tell what is wrong with capability documents, and where.
+    """Tell what is wrong with capability documents, and where.
 
     FILE may be a directory: every YAML and JSON file below it is checked. Serving a document begins with the same
     checks, so a document without errors starts.

@@ -10,7 +10,7 @@ from capably.cli.console import bold, wants_colour
 @click.command()
 @click.argument("code", required=False)
 def explain(*, code: str | None) -> None:
-    r"""Explain a diagnostic code; without one, list them all.
+    """Explain a diagnostic code; without one, list them all.
 
     \b
     Example:

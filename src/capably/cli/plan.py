@@ -12,6 +12,7 @@ from capably.cli.options import documents_below
 
 if TYPE_CHECKING:
     from capably.examine import Examined
+    from capably.plan.description import OperationDescription, PlanDescription, TargetDescription
 
 
 @click.command(epilog="Exit codes: 0 every document has a plan, 1 a document has errors, 2 used wrongly.")
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     help="text for people, json (one object per document and line) for programs.",
 )
 def plan(*, files: tuple[Path, ...], output: str) -> None:
-    r"""Show what each exposed operation will do, without starting anything.
+    """Show what each exposed operation will do, without starting anything.
 
     For each operation: the upstream operation it calls and which rule decided that, its inputs and where each came
     from, and the request that sample inputs would make. Needs no variables and no secrets: they show as <NAME>.
@@ -55,12 +56,10 @@ def plan(*, files: tuple[Path, ...], output: str) -> None:
     sys.exit(1 if failed else 0)
 
 
-def _described(examined: "Examined") -> dict[str, Any]:
-    from capably.plan.description import describe_plan
+def _described(examined: "Examined") -> "PlanDescription":
+    from capably.plan.description import NO_PLAN, describe_plan
 
-    if examined.compiled is None:
-        return {"title": "", "servers": [], "upstreams": {}, "operations": []}
-    return describe_plan(examined.compiled.plan)
+    return describe_plan(examined.compiled.plan) if examined.compiled is not None else NO_PLAN
 
 
 def _json_line(examined: "Examined", findings: dict[str, Any]) -> str:
@@ -86,11 +85,12 @@ def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
                 yield from _operation_lines(operation)
 
 
-def _operation_lines(operation: dict[str, Any]) -> Iterator[str]:
+def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
     target = operation["target"]
     front = operation["name"] if operation["method"] is None else f"{operation['method']} {operation['path']}"
     yield f"  {front}"
-    yield f"    calls  {target['method']} {target['path']}  ({_target_name(target)}, decided by {operation['decided_by']})"
+    how = f"{_target_name(target)}, decided by {operation['decided_by']}"
+    yield f"    calls  {target['method']} {target['path']}  ({how})"
     for item in operation["inputs"]:
         need = "required" if item["required"] else "optional"
         yield f"    input  {item['name']}: {item['type']}, {need}, in {item['in']}, known from {item['from']}"
@@ -107,7 +107,7 @@ def _operation_lines(operation: dict[str, Any]) -> Iterator[str]:
             )
 
 
-def _target_name(target: dict[str, Any]) -> str:
+def _target_name(target: "TargetDescription") -> str:
     return f"{target['namespace']}.{target['resource']}.{target['operation']}"
 
 

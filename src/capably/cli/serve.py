@@ -50,7 +50,7 @@ def serve(
     host: str | None,
     timeout_s: float,
 ) -> None:
-    r"""Run every server of one or more capability documents.
+    """Run every server of one or more capability documents.
 
     Values for variables and secrets come from --set, else from the environment. Servers listen on 127.0.0.1 unless
     the document or --host says otherwise. Stop with Ctrl-C: open requests end first.
@@ -67,11 +67,20 @@ def serve(
 
     settings = Settings(
         given=given_from(sets, upstreams),
-        ports=dict(_port(name, text) for name, text in ports),
+        ports=ports_from(ports),
         host=host,
         client=ClientLimits(answer_s=timeout_s),
     )
     run_until_signal(lambda stop: _serve(files, settings, stop))
+
+
+def ports_from(pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """The ports that ``--port`` options give.
+
+    Raises:
+        CommandError: a value is no port.
+    """
+    return dict(_port(name, text) for name, text in pairs)
 
 
 def _port(name: str, text: str) -> tuple[str, int]:

@@ -57,7 +57,7 @@ data_option = click.option(
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """Turn what can go wrong with the installation or the directory into a sentence and exit code 1."""
     try:
         from capably.threads.database import DataDirectoryError
@@ -104,12 +104,12 @@ def threads() -> None:
     help="Environment variable with the endpoint's key; unset or empty: no key is sent.",
 )
 def serve(*, data: Path, host: str, port: int, model_url: str | None, model: str | None, model_key_env: str) -> None:
-    r"""Serve assistants, threads, messages and runs until interrupted."""
+    """Serve assistants, threads, messages and runs until interrupted."""
     if model_url is not None and not model_url.startswith(("http://", "https://")):
         raise click.BadParameter("must start with http:// or https://", param_hint="'--model-url'")
     if model is not None and model_url is None:
         raise click.UsageError("--model needs --model-url: without an endpoint the offline responder answers.")
-    with _told():
+    with told():
         from capably.threads.settings import ThreadsSettings
 
         settings = ThreadsSettings(
@@ -185,7 +185,7 @@ def key() -> None:
 @click.option("--name", default="default", show_default=True, help="What the key is for.")
 def create(data: Path, name: str) -> None:
     """Print a new bearer key. It cannot be shown again."""
-    with _told():
+    with told():
         from capably.threads.keys import create_key
 
         click.echo(asyncio.run(create_key(data, name)))
@@ -196,7 +196,7 @@ def create(data: Path, name: str) -> None:
 @data_option
 def list_(data: Path) -> None:
     """List the keys: id, how each begins, when it was made, its name."""
-    with _told():
+    with told():
         from capably.threads.keys import list_keys
 
         found = asyncio.run(list_keys(data))
@@ -213,7 +213,7 @@ def list_(data: Path) -> None:
 @click.argument("key_id", metavar="ID")
 def revoke(data: Path, key_id: str) -> None:
     """Stop the key with this ID, as `key list` shows it, from opening the service."""
-    with _told():
+    with told():
         from capably.threads.keys import revoke_key
 
         done = asyncio.run(revoke_key(data, key_id))

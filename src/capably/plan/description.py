@@ -1,24 +1,102 @@
 """A plan as data that people and programs can read: the JSON of ``capably plan`` (docs/reference/plan.md)."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, TypedDict
 
-import msgspec
+from msgspec import DecodeError, Meta
+from msgspec import json as msgspec_json
 
 from capably.plan.inputs import input_schema
 from capably.plan.operation import Input, Operation, Plan
 from capably.upstream.request import Request, RequestError, build_request
 
-_SAMPLES: dict[str, Any] = {
+
+class ServerDescription(TypedDict):
+    """A server the document exposes."""
+
+    server: Annotated[str, Meta(description="The kind of server: rest, mcp or skill.")]
+    namespace: Annotated[str, Meta(description="The server's name; `--port` takes it.")]
+    address: Annotated[str, Meta(description="The address it listens on.")]
+    port: Annotated[int, Meta(description="The port it listens on.")]
+    operations: Annotated[int, Meta(description="How many operations or tools it offers.")]
+
+
+class TargetDescription(TypedDict):
+    """The consumed operation that is called."""
+
+    namespace: str
+    resource: str
+    operation: str
+    method: str
+    path: str
+
+
+InputDescription = TypedDict(
+    "InputDescription",
+    {
+        "name": Annotated[str, Meta(description="The input's name in the document.")],
+        "in": Annotated[str, Meta(description="path, query, header, cookie, body, or argument (MCP).")],
+        "wire_name": Annotated[str, Meta(description="Its name on the wire, such as the route's placeholder.")],
+        "type": Annotated[str, Meta(description="Its JSON type.")],
+        "required": bool,
+        "from": Annotated[
+            str, Meta(description="What made it known: declared, route, with, target (what is called) or template.")
+        ],
+        "description": str,
+    },
+)
+
+
+class RequestDescription(TypedDict):
+    """An upstream request."""
+
+    method: str
+    url: Annotated[str, Meta(description="Encoded; values that are not known show as <NAME>.")]
+    headers: dict[str, str]
+    body: Annotated[Any, Meta(description="The JSON value of the body, its text, or null when none is sent.")]
+
+
+class OperationDescription(TypedDict):
+    """An exposed operation or tool."""
+
+    server: Annotated[str, Meta(description="The kind of its server: rest, mcp or skill.")]
+    namespace: Annotated[str, Meta(description="Its server's name.")]
+    name: str
+    title: str
+    description: str
+    method: Annotated[str | None, Meta(description="The HTTP method; null for tools.")]
+    path: Annotated[str | None, Meta(description="The HTTP path; null for tools.")]
+    target: TargetDescription
+    decided_by: Annotated[
+        str,
+        Meta(description="What chose the target: name, full-name, with, path, description, order or identical."),
+    ]
+    inputs: list[InputDescription]
+    input_schema: Annotated[dict[str, Any], Meta(description="The inputs as a JSON Schema (2020-12).")]
+    example: Annotated[RequestDescription | None, Meta(description="The request that sample inputs would make.")]
+    line: Annotated[int, Meta(description="The line of the document it stands on.")]
+
+
+class PlanDescription(TypedDict):
+    """A plan."""
+
+    title: str
+    servers: list[ServerDescription]
+    upstreams: Annotated[dict[str, str], Meta(description="Base URI by consumed namespace.")]
+    operations: list[OperationDescription]
+
+
+_SAMPLES: Mapping[str, Any] = {
     "number": 1.5,
     "integer": 1,
     "boolean": True,
     "array": ["item"],
     "object": {"key": "value"},
 }
+NO_PLAN: PlanDescription = {"title": "", "servers": [], "upstreams": {}, "operations": []}
 
 
-def describe_plan(plan: Plan) -> dict[str, Any]:
+def describe_plan(plan: Plan) -> PlanDescription:
     """The servers and operations of a plan, with the upstream request each would make."""
     return {
         "title": plan.title,
@@ -37,7 +115,7 @@ def describe_plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def describe_operation(operation: Operation) -> dict[str, Any]:
+def describe_operation(operation: Operation) -> OperationDescription:
     """One operation: what callers see, what it calls and why, what it takes, and an example of its request."""
     target = operation.target
     return {
@@ -63,7 +141,7 @@ def describe_operation(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _input(item: Input) -> dict[str, Any]:
+def _input(item: Input) -> InputDescription:
     return {
         "name": item.name,
         "in": item.location.value,
@@ -88,7 +166,7 @@ def _sample(item: Input) -> Any:
     return _SAMPLES.get(item.type, f"{item.name}-1")
 
 
-def example(operation: Operation) -> dict[str, Any] | None:
+def example(operation: Operation) -> RequestDescription | None:
     """The upstream request that sample inputs would make; ``None`` when no sample fits."""
     try:
         request = build_request(operation.request, sample_inputs(operation.inputs))
@@ -97,7 +175,7 @@ def example(operation: Operation) -> dict[str, Any] | None:
     return describe_request(request)
 
 
-def describe_request(request: Request) -> dict[str, Any]:
+def describe_request(request: Request) -> RequestDescription:
     """A request as data; a JSON body as its value, any other as text."""
     return {
         "method": request.method,
@@ -111,6 +189,6 @@ def _body(request: Request) -> Any:
     if request.body is None:
         return None
     try:
-        return msgspec.json.decode(request.body)
-    except msgspec.DecodeError:
+        return msgspec_json.decode(request.body)
+    except DecodeError:
         return request.body.decode("utf-8", "replace")

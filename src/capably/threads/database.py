@@ -3,6 +3,7 @@
 A transaction that has returned is on the disk (write-ahead log, synchronous=FULL). Writers wait for each other.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -41,6 +42,8 @@ class Database(AbstractAsyncContextManager["Database"]):
     def __init__(self, data: Path) -> None:
         self._data = data
         self._engine: AsyncEngine | None = None
+        # Writers of this process queue here, in order; SQLite makes those of other processes poll.
+        self._writing = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         path = _prepare(self._data)
@@ -71,7 +74,7 @@ class Database(AbstractAsyncContextManager["Database"]):
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: all of it is on the disk when this ends, or none of it if it raises."""
-        async with self._open.connect() as connection:
+        async with self._writing, self._open.connect() as connection:
             # The lock is taken at the start: a reader that turns writer half-way cannot wait, it can only fail.
             await connection.execution_options(begin="BEGIN IMMEDIATE")
             async with connection.begin():

@@ -21,6 +21,8 @@ from capably.threads.responder import End, ModelError, Responder
 from capably.threads.store import Clock
 
 log = logging.getLogger("capably.threads")
+# Seconds in which a new run is left to whoever created it: the patrol would take it from under its reader.
+FRESH = 5
 UNEXPECTED = "The service failed in a way it should not; its log says how."
 
 
@@ -60,7 +62,7 @@ class Executor(AbstractAsyncContextManager["Executor"]):
         self._stopping = False
 
     async def __aenter__(self) -> Self:
-        await self._look()
+        await self._look(self._now() + 1)
         self._patrolling = asyncio.create_task(self._keep_looking())
         return self
 
@@ -109,16 +111,16 @@ class Executor(AbstractAsyncContextManager["Executor"]):
         while True:
             await asyncio.sleep(self._patrol)
             try:
-                await self._look()
+                await self._look(self._now() - FRESH)
             except Exception:
                 log.exception("could not look for unfinished runs; looking again in %g seconds", self._patrol)
 
-    async def _look(self) -> None:
+    async def _look(self, created_before: int) -> None:
         """Expire what is overdue and start what nobody executes: after a crash, or after a failed write."""
         for run_id in await self._lifecycle.expire_overdue(self._now()):
             if run_id not in self._tasks:
                 log.warning("%s had not ended by its expires_at and is expired", run_id)
-        for run in await self._lifecycle.unfinished():
+        for run in await self._lifecycle.unfinished(created_before):
             self.start(run)
 
     async def _execute(self, run: Run) -> None:

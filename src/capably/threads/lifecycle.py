@@ -72,10 +72,10 @@ class Lifecycle:
             change = update(runs).where(overdue).values(status="expired").returning(runs.c.id)
             return list((await connection.execute(change)).scalars())
 
-    async def unfinished(self) -> list[Run]:
+    async def unfinished(self, created_before: int) -> list[Run]:
         """Runs to execute, oldest first: those waiting, and those a crash left in progress."""
+        open_runs = runs.c.status.in_(("queued", "in_progress")) & (runs.c.created_at < created_before)
         async with self._database.read() as connection:
-            open_runs = runs.c.status.in_(("queued", "in_progress"))
             rows = (await connection.execute(select(runs).where(open_runs).order_by(runs.c.seq))).mappings()
             return [Run.model_validate(dict(row)) for row in rows]
 

@@ -1,0 +1,83 @@
+"""Writes the pages of docs/reference from the program itself; ``--check`` only tells whether they are fresh."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from capably.cli.main import capably
+from capably.codes import CODES
+from capably.plan.description import PlanDescription
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Made by docs/generate.py; change the program, then run it. -->\n"
+
+
+def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
+    """Every command below a group, with its full name."""
+    context = click.Context(group, info_name=name)
+    for word in group.list_commands(context):
+        command = group.get_command(context, word)
+        if command is None:
+            continue
+        yield f"{name} {word}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{name} {word}")
+
+
+def help_text(command: click.Command, name: str) -> str:
+    """What ``--help`` prints on a terminal of 100 columns."""
+    context = click.Context(command, info_name=name, terminal_width=100, help_option_names=["-h", "--help"])
+    return command.get_help(context)
+
+
+def command_page() -> str:
+    """The command line reference."""
+    every = [("capably", capably), *commands(capably, "capably")]
+    parts = [f"## {name}\n\n```text\n{help_text(command, name)}\n```\n" for name, command in every]
+    return f"{NOTE}# Commands\n\n" + "\n".join(parts)
+
+
+def diagnostics_page() -> str:
+    """The diagnostic codes."""
+    parts = [f"## {code}: {page.title}\n\n{page.text}\n" for code, page in CODES.items()]
+    return f"{NOTE}# Diagnostics\n\n`capably explain CODE` shows the same texts.\n\n" + "\n".join(parts)
+
+
+def plan_schema() -> str:
+    """The JSON Schema of ``capably plan --format json``."""
+    schema = msgspec.json.schema(PlanDescription)
+    title = (
+        "One line of `capably plan --format json`; `file` and the findings of `capably check` stand beside these keys."
+    )
+    return (
+        json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema}, indent=2)
+        + "\n"
+    )
+
+
+PAGES = {"commands.md": command_page, "diagnostics.md": diagnostics_page, "plan.schema.json": plan_schema}
+
+
+def main(arguments: list[str]) -> int:
+    """Write or check every page."""
+    stale = []
+    REFERENCE.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        page, path = make(), REFERENCE / name
+        if path.exists() and path.read_text(encoding="utf-8") == page:
+            continue
+        stale.append(name)
+        if "--check" not in arguments:
+            path.write_text(page, encoding="utf-8")
+    if stale and "--check" in arguments:
+        sys.stderr.write(f"stale: {', '.join(stale)}; run .venv/bin/python docs/generate.py\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
