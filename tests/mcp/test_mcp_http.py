@@ -70,6 +70,7 @@ async def test_messages_are_taken_at_both_paths(base_url: str, path: str) -> Non
         {"Host": "localhost"},
         {"Mcp-Session-Id": "of-yesterday"},
         {"MCP-Protocol-Version": "2025-06-18"},
+        {"MCP-Protocol-Version": "\t2025-06-18 \t"},
     ],
 )
 async def test_what_headers_may_say_they_may_say(base_url: str, headers: dict[str, str]) -> None:

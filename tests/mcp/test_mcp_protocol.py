@@ -87,7 +87,7 @@ def test_ping_is_answered_with_nothing(protocol: Protocol) -> None:
 
 def test_discover_tells_versions_capabilities_and_instructions(protocol: Protocol) -> None:
     assert _result(protocol, _modern("server/discover")) == {
-        "supportedVersions": ["2026-07-28"],
+        "supportedVersions": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"],
         "capabilities": {"tools": {}},
         "instructions": "MCP adapter for Threads > Runs.",
         "resultType": "complete",

@@ -149,7 +149,8 @@ def _context(scope: Scope) -> Context:
         if name in _READ:
             if name in found and name in _MIRRORING:
                 repeated = _MIRRORING[name]
-            found.setdefault(name, value.decode("latin-1"))
+            # Not every HTTP parser takes the white space after a value off (RFC 9110, section 5.5).
+            found.setdefault(name, value.decode("latin-1").strip(" \t"))
     _check_media(found.get(b"content-type"), found.get(b"accept"))
     return Context(
         over_http=True,

@@ -13,7 +13,7 @@ import msgspec
 
 from capably.plan.inputs import input_schema
 from capably.plan.operation import Hints, Operation, ServerPlan
-from capably.servers.mcp_eras import LEGACY_VERSIONS, MODERN_VERSIONS, SERVER_INFO_KEY
+from capably.servers.mcp_eras import LEGACY_VERSIONS, SERVER_INFO_KEY, SUPPORTED_VERSIONS
 
 NO_RESULT: Final = b"{}"
 """The result of a legacy request that asks for nothing, such as ``ping``."""
@@ -50,7 +50,12 @@ def catalogue_of(server: ServerPlan) -> Catalogue:
     info = _server_info(server)
     meta = {SERVER_INFO_KEY: info}
     modern = {"resultType": "complete", "_meta": meta, **_FRESHNESS}
-    discovered = {"supportedVersions": MODERN_VERSIONS, "capabilities": dict(_CAPABILITIES), **instructions, **modern}
+    discovered = {
+        "supportedVersions": SUPPORTED_VERSIONS,
+        "capabilities": dict(_CAPABILITIES),
+        **instructions,
+        **modern,
+    }
     return Catalogue(
         tools=MappingProxyType({operation.name: operation for operation in server.operations}),
         initialized=MappingProxyType(

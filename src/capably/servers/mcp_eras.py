@@ -30,6 +30,7 @@ MODERN_VERSIONS: Final = ("2026-07-28",)
 LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26")
 """Newest first: the first is offered to a client that asks for one we do not speak."""
 SUPPORTED_VERSIONS: Final = MODERN_VERSIONS + LEGACY_VERSIONS
+"""What a client is told it may speak, legacy revisions by way of ``initialize`` (MCP 2026-07-28, Versioning)."""
 
 VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"

@@ -1,0 +1,219 @@
+"""Capabilities in front of the upstream: served in this process where that is enough, else by `capably` itself."""
+
+import asyncio
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from capably.app import Listener, open_documents, running
+from capably.capabilities import THREADS_RUNS
+from capably.loop import _loop_factory
+from capably.plan.variables import Given
+from capably.servers.http import Limits
+from capably.settings import Settings
+from capably.upstream.client import ClientLimits
+
+if TYPE_CHECKING:
+    from tests.conftest import Upstream
+
+REST, MCP = "aimlapi-threads-runs-rest", "aimlapi-threads-runs-mcp"
+BODY_CAP = 20_000
+CAPABLY = Path(sys.executable).with_name("capably")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a REST caller got; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A capability that runs: its REST port and the URL of its MCP server."""
+
+    rest: int
+    mcp: str
+
+    def call(
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *, timeout: float = 20
+    ) -> Answer:
+        """One REST call; bytes are sent as they are, an iterator in chunks, anything else as JSON."""
+        data = body if body is None or isinstance(body, (bytes, Iterator)) else json.dumps(body).encode()
+        sent = {"Content-Type": "application/json"} if isinstance(body, (dict, list)) else {}
+        connection = http.client.HTTPConnection("127.0.0.1", self.rest, timeout=timeout)
+        try:
+            connection.request(method, path, data, sent | dict(headers or {}))
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+
+Serve = Callable[..., Served]
+
+
+def served(listeners: list[Listener]) -> Served:
+    by_kind = {item.plan.kind.value: item for item in listeners}
+    return Served(by_kind["rest"].port, by_kind["mcp"].url)
+
+
+@contextmanager
+def serving(document: Path, settings: Settings) -> Iterator[Served]:
+    """Serve a document in a thread, on free ports."""
+    documents = open_documents([document], settings)
+    started, stop = threading.Event(), threading.Event()
+    found: list[Listener] = []
+
+    async def main() -> None:
+        async with running(documents, settings) as listeners:
+            found.extend(listeners)
+            started.set()
+            while not stop.is_set():
+                await asyncio.sleep(0.02)
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert started.wait(10), "the servers did not start"
+        yield served(found)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _settings(upstream: "Upstream", key: str) -> Settings:
+    given = Given({"baseurl": upstream.address}, {"AIMLAPI_API_KEY": key})
+    return Settings(given, ports={REST: 0, MCP: 0}, limits=Limits(body_bytes=BODY_CAP), drain_s=2)
+
+
+@pytest.fixture(scope="session")
+def capability(document: Path, shared_upstream: "Upstream", key: str) -> Iterator[Served]:
+    """Each document in front of the upstream."""
+    with serving(document, _settings(shared_upstream, key)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bundled(shared_upstream: "Upstream", key: str) -> Iterator[Served]:
+    """The bundled document in front of the upstream."""
+    with serving(THREADS_RUNS, _settings(shared_upstream, key)) as running:
+        yield running
+
+
+@pytest.fixture
+def serve(shared_upstream: "Upstream", key: str) -> Iterator[Serve]:
+    """Serves the bundled document with limits or an upstream of the test's own."""
+    with ExitStack() as stack:
+
+        def start(*, baseurl: str | None = None, host: str | None = None, **limits: Any) -> Served:
+            settings = _settings(shared_upstream, key)
+            sets = {"baseurl": baseurl or shared_upstream.address}
+            settings = replace(settings, given=replace(settings.given, sets=sets), client=ClientLimits(**limits))
+            return stack.enter_context(serving(THREADS_RUNS, replace(settings, host=host)))
+
+        yield start
+
+
+@dataclass
+class Process:
+    """`capably` as its own process, with what it has written so far."""
+
+    popen: "subprocess.Popen[bytes]"
+    files: tuple[Path, Path]
+
+    @property
+    def stdout(self) -> str:
+        return self.files[0].read_text(encoding="utf-8")
+
+    @property
+    def stderr(self) -> str:
+        return self.files[1].read_text(encoding="utf-8")
+
+    def until(self, words: str) -> None:
+        """Wait until it has written these words to stderr."""
+        deadline = time.monotonic() + 20
+        while words not in self.stderr:
+            assert self.popen.poll() is None, self.stderr
+            assert time.monotonic() < deadline, self.stderr
+            time.sleep(0.01)
+
+    def end(self) -> int:
+        """Wait for its end and give its exit code."""
+        return self.popen.wait(20)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.popen.send_signal(number)
+        return self.end()
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The URL of each server in the table, by its namespace."""
+        return dict(re.findall(r"^(?:rest|mcp) +(\S+) +(http://\S+)", self.stderr, re.MULTILINE))
+
+    @property
+    def served(self) -> Served:
+        rest = self.urls[REST].rpartition(":")[2]
+        return Served(int(rest), self.urls[MCP])
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(tmp_path: Path, key: str) -> Iterator[Start]:
+    """Starts `capably` with no environment but the given; whatever it writes, the key is not in it."""
+    processes: list[Process] = []
+
+    def start(*arguments: str | Path, env: Mapping[str, str] | None = None, ready: bool = False) -> Process:
+        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ}
+        number = len(processes)
+        files = (tmp_path / f"stdout-{number}", tmp_path / f"stderr-{number}")
+        with files[0].open("wb") as out, files[1].open("wb") as err:
+            command = [str(CAPABLY), *map(str, arguments)]
+            popen = subprocess.Popen(command, stdout=out, stderr=err, env=kept | dict(env or {}), cwd=tmp_path)
+        process = Process(popen, files)
+        processes.append(process)
+        if ready:
+            process.until("ready")
+        return process
+
+    yield start
+    for process in processes:
+        if process.popen.poll() is None:
+            process.popen.kill()
+            process.popen.wait()
+    assert [process.popen.args for process in processes if key in process.stdout + process.stderr] == []
+
+
+@pytest.fixture
+def given(upstream: "Upstream", key: str) -> dict[str, Any]:
+    """What a start needs: the arguments for the bundled document on free ports, and the environment."""
+    ports = ["--port", f"{REST}=0", "--port", f"{MCP}=0"]
+    return {
+        "arguments": [THREADS_RUNS, *ports, "--set", f"baseurl={upstream.address}"],
+        "env": {"AIMLAPI_API_KEY": key},
+    }
