@@ -4,7 +4,6 @@ Everything is decided before a socket opens: documents are examined, values look
 socket is bound, then every server started; if one step fails, nothing is left running.
 """
 
-import asyncio
 import contextlib
 import ipaddress
 import socket
@@ -12,12 +11,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import uvicorn
+from typing import TypeAlias
 
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined, examine
+from capably.listening import QuietServer, bind, serving
 from capably.plan.operation import Kind, ServerPlan
 from capably.plan.outcome import Invoke
 from capably.runtime import Runtime
@@ -116,12 +114,12 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
         bound = [(document, server) for document in documents for server in _servers(document)]
         sockets = [stack.enter_context(_bind(server, settings)) for _document, server in bound]
         runtimes = {id(item): await stack.enter_async_context(Runtime(settings.client)) for item in documents}
-        listeners = []
+        listeners, stops = [], []
         for (document, server), sock in zip(bound, sockets, strict=True):
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=_is_loopback(host))
             app = SERVERS[server.kind](server, runtimes[id(document)].invoke, limits)
-            await stack.enter_async_context(serving(app, sock, settings.drain_s))
+            await stack.enter_async_context(serving(QuietServer(app, settings.drain_s), sock))
             listeners.append(Listener(server, host, port))
         yield listeners
 
@@ -139,65 +137,3 @@ def _bind(server: ServerPlan, settings: Settings) -> Iterator[socket.socket]:
     what = f"the {server.kind.value} server `{server.namespace}`"
     with bind(host, port, what, f"--port {server.namespace}=PORT") as sock:
         yield sock
-
-
-@contextlib.contextmanager
-def bind(host: str, port: int, what: str, option: str) -> Iterator[socket.socket]:
-    """A listening socket.
-
-    Raises:
-        CommandError: the address is taken or cannot be used; the message names the server and the option that
-            moves it.
-    """
-    try:
-        family, _kind, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        sock = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as problem:
-        message = f"{what} cannot listen on {host}: {problem.strerror or problem}"
-        raise CommandError(message, "name an address of this machine with --host ADDR") from problem
-    with sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(address)
-            sock.listen(2048)
-        except OSError as problem:
-            message = f"{what} cannot listen on {host}:{port}: {problem.strerror or problem}"
-            raise CommandError(message, f"stop what uses it, or move this server with {option}") from problem
-        sock.setblocking(False)
-        yield sock
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to whoever runs several of them."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Install nothing."""
-        yield
-
-
-@asynccontextmanager
-async def serving(app: Any, sock: socket.socket, drain_s: float) -> AsyncIterator[None]:
-    """Serve an ASGI application on a bound socket while the context lasts; then let open requests end."""
-    config = uvicorn.Config(
-        app,
-        lifespan="auto",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=int(drain_s),
-        h11_max_incomplete_event_size=64 * 1024,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        while not server.started:
-            if task.done():
-                await task
-                raise CommandError("a server stopped while it was starting")
-            await asyncio.sleep(0.001)
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.wait({task})

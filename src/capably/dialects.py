@@ -4,7 +4,9 @@ Canonical is the newest naming (``display``, ``flows``, ``target``, ``from``) in
 becomes a list whose items carry ``name``. Lists keep what keyed maps cannot: the same name twice, in document order.
 """
 
-from capably.diagnostics import Diagnostic, Span, did_you_mean, error
+from dataclasses import replace
+
+from capably.diagnostics import Diagnostic, Span, error, nearest
 from capably.document import Document, Entry, Mapping, Node, Scalar, Sequence
 
 VERSIONS: dict[str, tuple[str, ...]] = {
@@ -22,6 +24,7 @@ _NAMED = frozenset(
         *("skills", "flows", "functions", "steps"),
     }
 )
+_BY_NAME = "properties"  # its keys are the author's names, whatever they are
 _RENAMED = {"label": "display", "functions": "flows", "targetName": "target"}
 # What stands below these keys is the author's own data or text, not the language's.
 _FREE = frozenset(
@@ -58,7 +61,7 @@ def canonical(document: Document) -> tuple[str, Mapping | None, list[Diagnostic]
     version, problem = _version(dialect, root)
     if problem is not None:
         return version, None, [problem]
-    problem = _flattened(root)
+    problem = _without_content(root)
     if problem is not None:
         return version, None, [problem]
     return version, _section(root), []
@@ -91,16 +94,22 @@ def _near(node: Scalar, known: tuple[str, ...]) -> tuple[str, ...]:
     other = [key for key, versions in VERSIONS.items() if node.text in versions]
     if other:
         return (f"version {node.text} is written under `{other[0]}:`",)
-    return (*did_you_mean(node.text, known), f"versions read: {', '.join(known)}")[:2]
+    close = nearest(node.text, known)
+    guess = (f"did you mean `{close}`?",) if close is not None else ()
+    return (*guess, f"versions read: {', '.join(known)}")
 
 
-def _flattened(root: Mapping) -> Diagnostic | None:
-    """A document that lost its indentation: sections without content, their keys beside them."""
-    empty = [key for key in _SECTIONS if key in root.entries and isinstance(root.get(key), Scalar)]
-    if not empty:
-        return None
-    span = root.key_span(empty[0])
-    return error("DOC010", f"`{empty[0]}` has no content", span, "indent what belongs to it below it")
+def _without_content(root: Mapping) -> Diagnostic | None:
+    """A document with nothing to read: a section that is no section, or one that lost its indentation."""
+    written = [key for key in _SECTIONS if key in root.entries]
+    flat = [key for key in written if isinstance(root.get(key), Scalar)]
+    if flat and (len(flat) == len(written) or "capability" in flat):
+        span = root.key_span(flat[0])
+        return error("DOC010", f"`{flat[0]}` has no content", span, "indent what belongs to it below it")
+    if isinstance(root.get("capability"), Sequence):
+        span = root.key_span("capability")
+        return error("DOC010", "`capability` must be a mapping, not a list", span, "remove the `-` below it")
+    return None
 
 
 def _section(node: Node) -> Mapping:
@@ -112,9 +121,13 @@ def _convert(node: Node, key: str) -> Node:
     if key in _FREE:
         return node
     if isinstance(node, Sequence):
-        return Sequence(tuple(_convert(item, "") for item in node.items), node.span)
+        items = tuple(_convert(item, "") for item in node.items)
+        return Sequence(tuple(_identified(item) for item in items) if key in _NAMED else items, node.span)
     if not isinstance(node, Mapping):
         return node
+    if key == _BY_NAME:
+        named = {name: replace(entry, value=_convert(entry.value, "")) for name, entry in node.entries.items()}
+        return Mapping(named, node.span)
     if key in _NAMED and not _is_single(node):
         return Sequence(tuple(_named(entry) for entry in node.entries.values()), node.span)
     is_import = "import" in node.entries
@@ -127,6 +140,15 @@ def _convert(node: Node, key: str) -> Node:
             name = entry.key
         entries[name] = Entry(name, entry.key_span, _convert(entry.value, entry.key))
     return Mapping(entries, node.span)
+
+
+def _identified(item: Node) -> Node:
+    """An item of a list; one that states an ``id`` instead of a name is called by that."""
+    identity = item.entries.get("id") if isinstance(item, Mapping) else None
+    if not isinstance(item, Mapping) or identity is None or "name" in item.entries:
+        return item
+    entries = {key: entry for key, entry in item.entries.items() if key != "id"}
+    return Mapping({"name": replace(identity, key="name"), **entries}, item.span)
 
 
 def _is_single(node: Mapping) -> bool:

@@ -4,11 +4,11 @@ import asyncio
 import warnings
 from typing import Any
 
+import mcp
 import mcp_types
 import pytest
 from mcp.shared.exceptions import MCPError
 
-import mcp
 from capably.plan.outcome import Fault, Outcome
 
 MODES = ("auto", "legacy", "2026-07-28")
@@ -64,6 +64,7 @@ async def test_all_four_tools_are_listed_in_the_order_of_the_document(base_url: 
             "body": {"type": "object", "description": "Request body (JSON)."},
         },
         "required": ["threadId", "runId"],
+        "additionalProperties": False,
     }
     assert tools[0].annotations == mcp_types.ToolAnnotations(
         read_only_hint=True, destructive_hint=False, idempotent_hint=True

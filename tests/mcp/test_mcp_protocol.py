@@ -77,7 +77,7 @@ def test_what_the_document_leaves_out_is_left_out(server: ServerPlan) -> None:
     assert "instructions" not in initialized
     assert initialized["serverInfo"] == {"name": "aimlapi-threads-runs-mcp", "version": "unspecified"}
     assert _result(protocol, _request("tools/list"))["tools"] == [
-        {"name": "aimlapi-get-runs", "inputSchema": {"type": "object", "properties": {}}}
+        {"name": "aimlapi-get-runs", "inputSchema": {"type": "object", "properties": {}, "additionalProperties": False}}
     ]
 
 
@@ -134,7 +134,7 @@ def test_notifications_are_taken_and_answered_with_nothing(
 
 @pytest.mark.parametrize(("params", "era"), [({}, Era.LEGACY), ({"_meta": META}, Era.MODERN)])
 def test_a_tool_call_is_handed_out_to_be_performed(protocol: Protocol, params: dict[str, Any], era: Era) -> None:
-    arguments = {"threadId": "t", "runId": "r", "body": {"a": None}, "more": 1}
+    arguments = {"threadId": "t", "runId": "r", "body": {"a": None}}
     call = _call(protocol, _request("tools/call", {"name": "aimlapi-update-run", "arguments": arguments, **params}))
     assert call.operation.name == "aimlapi-update-run"
     assert call.inputs == {"threadId": "t", "runId": "r", "body": {"a": None}}

@@ -55,12 +55,18 @@ class Served:
     mcp: str
 
     def call(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, *, timeout: float = 20
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        host: str = "127.0.0.1",
     ) -> Answer:
         """One REST call; bytes are sent as they are, an iterator in chunks, anything else as JSON."""
         data = body if body is None or isinstance(body, (bytes, Iterator)) else json.dumps(body).encode()
         sent = {"Content-Type": "application/json"} if isinstance(body, (dict, list)) else {}
-        connection = http.client.HTTPConnection("127.0.0.1", self.rest, timeout=timeout)
+        connection = http.client.HTTPConnection(host, self.rest, timeout=20)
         try:
             connection.request(method, path, data, sent | dict(headers or {}))
             response = connection.getresponse()

@@ -3,9 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pytest
-
 import mcp
+import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Seen, Upstream

@@ -6,7 +6,6 @@ unless a model's endpoint is given.
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import click
 from capably.cli.console import hint
 from capably.cli.options import Pair
 from capably.cli.serve import ports_from, show_listeners
+from capably.cli.threads import data_option, model_options, threads_service, threads_settings, told
 
 if TYPE_CHECKING:
     from capably.app import Listener
@@ -43,13 +43,7 @@ class Stage:
 
 
 @click.command(epilog="Exit codes: 0 stopped by a signal, 1 could not serve, 2 used wrongly.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(".capably"),
-    show_default=True,
-    help="Directory of the service's database; made when missing.",
-)
+@data_option
 @click.option(
     "--threads-port", type=click.IntRange(0, 65535), default=8890, show_default=True, help="Port of the service."
 )
@@ -61,15 +55,7 @@ class Stage:
     metavar="NAMESPACE=PORT",
     help="Port of a server; 0 takes a free one.",
 )
-@click.option("--model-url", metavar="URL", help="OpenAI-compatible endpoint that answers runs, instead of offline.")
-@click.option("--model", metavar="NAME", help="Model to ask that endpoint for.")
-@click.option(
-    "--model-key-env",
-    metavar="VARIABLE",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    help="Environment variable with the endpoint's key.",
-)
+@model_options
 def demo(
     *,
     data: Path,
@@ -88,47 +74,42 @@ def demo(
     Example:
       capably demo --model-url http://127.0.0.1:11434/v1 --model llama3.2
     """
-    from capably.cli.threads import told
     from capably.loop import run_until_signal
 
     with told():
-        from capably.threads.settings import ThreadsSettings
-
-        settings = ThreadsSettings(
-            data=data,
-            model_url=model_url,
-            model=model,
-            model_key=(os.environ.get(model_key_env) or None) if model_url else None,
-        )
+        settings = threads_settings(data, "127.0.0.1", model_url, model, model_key_env)
         chosen = ports_from(ports)
         run_until_signal(lambda stop: _demo(settings, threads_port, chosen, stop))
 
 
 async def _demo(service: "ThreadsSettings", port: int, ports: dict[str, int], stop: asyncio.Event) -> None:
-    from capably.app import bind, open_documents, running, serving
+    from capably.app import open_documents, running
     from capably.capabilities import THREADS_RUNS
     from capably.plan.variables import Given
     from capably.settings import Settings
-    from capably.threads.keys import create_key, list_keys, revoke_key
-    from capably.threads.service import create_app
 
     async with AsyncExitStack() as stack:
-        sock = stack.enter_context(bind(service.host, port, "the threads service", "--threads-port PORT"))
-        address = f"127.0.0.1:{sock.getsockname()[1]}"
-        await stack.enter_async_context(serving(create_app(service), sock, service.drain))
-        for old in await list_keys(service.data):
-            if old.name == _KEY_NAME and old.revoked_at is None:
-                await revoke_key(service.data, old.id)
-        key = await create_key(service.data, _KEY_NAME)
-        given = Given(sets={"baseurl": address, "AIMLAPI_API_KEY": key})
+        listening_on = await stack.enter_async_context(threads_service(service, port, "--threads-port PORT"))
+        key = await _fresh_key(service.data)
+        given = Given(sets={"baseurl": f"127.0.0.1:{listening_on}", "AIMLAPI_API_KEY": key})
         settings = Settings(given=given, ports=ports)
         documents = open_documents([THREADS_RUNS], settings)
         listeners = await stack.enter_async_context(running(documents, settings))
-        stage = await _set_up(f"http://{address}", key)
+        stage = await _set_up(f"http://127.0.0.1:{listening_on}", key)
         show_listeners(documents, listeners)
         click.echo(_what_next(stage, listeners))
         await stop.wait()
-        hint("stopping; your threads stay in " + str(service.data))
+        hint(f"stopping; your threads stay in {service.data}")
+
+
+async def _fresh_key(data: Path) -> str:
+    """A key for this demo; the keys of earlier ones stop working."""
+    from capably.threads.keys import create_key, list_keys, revoke_key
+
+    for old in await list_keys(data):
+        if old.name == _KEY_NAME and old.revoked_at is None:
+            await revoke_key(data, old.id)
+    return await create_key(data, _KEY_NAME)
 
 
 async def _set_up(service: str, key: str) -> Stage:

@@ -5,17 +5,15 @@ Results go to stdout, everything said about them to stderr. Exit codes: 0 done o
 
 import asyncio
 import os
-import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.text import Text
+
+from capably.cli.console import hint
 
 if TYPE_CHECKING:
     from capably.threads.settings import ThreadsSettings
@@ -56,6 +54,34 @@ data_option = click.option(
 )
 
 
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def model_options(command: Command) -> Command:
+    """Add the options that choose what answers runs."""
+    options = (
+        click.option(
+            "--model-url",
+            metavar="URL",
+            help="OpenAI-compatible endpoint that answers runs, without /chat/completions; left out: an offline "
+            "responder.",
+        ),
+        click.option(
+            "--model", metavar="NAME", help="Model to ask for, whatever the assistant names; left out: the assistant's."
+        ),
+        click.option(
+            "--model-key-env",
+            metavar="VARIABLE",
+            default="OPENAI_API_KEY",
+            show_default=True,
+            help="Environment variable with the endpoint's key; unset or empty: no key is sent.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Turn what can go wrong with the installation or the directory into a sentence and exit code 1."""
@@ -88,88 +114,74 @@ def threads() -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8890, show_default=True, help="Port; 0 takes a free one."
 )
-@click.option(
-    "--model-url",
-    metavar="URL",
-    help="OpenAI-compatible endpoint that answers runs, without /chat/completions; left out: an offline responder.",
-)
-@click.option(
-    "--model", metavar="NAME", help="Model to ask for, whatever the assistant names; left out: the assistant's."
-)
-@click.option(
-    "--model-key-env",
-    metavar="VARIABLE",
-    default="OPENAI_API_KEY",
-    show_default=True,
-    help="Environment variable with the endpoint's key; unset or empty: no key is sent.",
-)
+@model_options
 def serve(*, data: Path, host: str, port: int, model_url: str | None, model: str | None, model_key_env: str) -> None:
     """Serve assistants, threads, messages and runs until interrupted."""
+    from capably.loop import run_until_signal
+
+    with told():
+        settings = threads_settings(data, host, model_url, model, model_key_env)
+        run_until_signal(lambda stop: _serve(settings, port, stop))
+
+
+def threads_settings(
+    data: Path, host: str, model_url: str | None, model: str | None, model_key_env: str
+) -> "ThreadsSettings":
+    """The settings that options give; the endpoint's key is looked up in the environment."""
+    from capably.threads.settings import ThreadsSettings
+
     if model_url is not None and not model_url.startswith(("http://", "https://")):
         raise click.BadParameter("must start with http:// or https://", param_hint="'--model-url'")
     if model is not None and model_url is None:
         raise click.UsageError("--model needs --model-url: without an endpoint the offline responder answers.")
-    with told():
-        from capably.threads.settings import ThreadsSettings
-
-        settings = ThreadsSettings(
-            data=data,
-            host=host,
-            model_url=model_url,
-            model=model,
-            model_key=os.environ.get(model_key_env) or None if model_url else None,
-        )
-        with _listener(host, port) as listener:
-            _serve(settings, listener)
+    model_key = (os.environ.get(model_key_env) or None) if model_url else None
+    return ThreadsSettings(data=data, host=host, model_url=model_url, model=model, model_key=model_key)
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    """A bound socket: bound here, so that a port in use is a sentence and not a stack trace."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host.strip("[]"), port), family=family, backlog=2048)
-    except OSError as failure:
-        # The message of create_server repeats the address; the errors of name resolution have negative numbers.
-        reason = os.strerror(failure.errno).lower() if failure.errno and failure.errno > 0 else "no such address"
-        message = f"cannot listen on {host} port {port} ({reason}); choose another with --port or --host"
-        raise click.ClickException(message) from None
+@asynccontextmanager
+async def threads_service(settings: "ThreadsSettings", port: int, option: str) -> AsyncIterator[int]:
+    """The service, running while the context lasts; gives the port it listens on.
 
-
-def _serve(settings: "ThreadsSettings", listener: socket.socket) -> None:
+    Raises:
+        CommandError: the address is taken; ``option`` is what moves the service.
+        DataDirectoryError: the data directory cannot be used.
+    """
+    from capably.listening import bind, serving
     from capably.threads.database import DirectoryLock
     from capably.threads.keys import list_keys
     from capably.threads.server import ThreadsServer
-    from capably.threads.service import choose_responder, create_app
+    from capably.threads.service import create_app
 
-    # The directory is tried before the server starts: its own report of a lifespan that fails is a stack trace.
-    with DirectoryLock(settings.data):
-        keys = asyncio.run(list_keys(settings.data))
-    server = ThreadsServer(create_app(settings))
-    answers = choose_responder(settings).label
-    port = listener.getsockname()[1]
-    _introduce(settings, port, answers, locked_out=all(record.revoked_at for record in keys))
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        # The server drains at a signal and then raises it again; having stopped when told is a success.
-        signal.signal(signum, lambda *_: None)
-    server.run(sockets=[listener])
+    with bind(settings.host.strip("[]"), port, "the threads service", option) as sock:
+        # The directory is tried before the server starts: a lifespan that fails is reported as a stack trace.
+        with DirectoryLock(settings.data):
+            await list_keys(settings.data)
+        async with serving(ThreadsServer(create_app(settings)), sock):
+            yield sock.getsockname()[1]
 
 
-def _introduce(settings: "ThreadsSettings", port: int, answers: str, *, locked_out: bool) -> None:
+async def _serve(settings: "ThreadsSettings", port: int, stop: asyncio.Event) -> None:
+    from capably.threads.keys import list_keys
+
+    async with threads_service(settings, port, "--port PORT") as listening_on:
+        keys = await list_keys(settings.data)
+        _introduce(settings, listening_on, locked_out=all(record.revoked_at for record in keys))
+        await stop.wait()
+
+
+def _introduce(settings: "ThreadsSettings", port: int, *, locked_out: bool) -> None:
     """Say on stderr what is served where."""
+    from capably.threads.service import choose_responder
+
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for name, value in (
-        ("threads", f"http://{host}:{port}/v1"),
-        ("data", str(settings.data.resolve())),
-        ("answers", answers),
-    ):
-        console.print(Text.assemble((f"{name:<9}", "bold"), value))
+    hint(f"threads  http://{host}:{port}/v1")
+    hint(f"data     {settings.data.resolve()}")
+    hint(f"answers  {choose_responder(settings).label}")
     if locked_out:
-        console.print("No key opens this service yet. Make one, in another terminal:", style="yellow")
-        console.print(f"  capably threads key create --data {settings.data}", markup=False)
+        hint("No key opens this service yet. Make one, in another terminal:")
+        hint(f"  capably threads key create --data {settings.data}")
     if not settings.on_loopback:
-        note = "Other machines can reach this address, and what they send is not encrypted: put TLS in front."
-        console.print(note, style="yellow")
+        hint("Other machines can reach this address, and what they send is not encrypted: put TLS in front.")
 
 
 @threads.group()

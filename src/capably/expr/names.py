@@ -35,7 +35,6 @@ def fold(name: str) -> str:
 
 
 _LEVELS: tuple[tuple[Match, Callable[[str], str]], ...] = (
-    (Match.EXACT, lambda name: name),
     (Match.CASE, str.casefold),
     (Match.LOOSE, fold),
 )
@@ -43,7 +42,9 @@ _LEVELS: tuple[tuple[Match, Callable[[str], str]], ...] = (
 
 def find_name(name: str, names: Iterable[str]) -> Found:
     """The names that ``name`` means, at the closest level at which there are any."""
-    known = tuple(dict.fromkeys(names))
+    known = dict.fromkeys(names)
+    if name in known:
+        return Found((name,), Match.EXACT)
     for match, key in _LEVELS:
         wanted = key(name)
         hits = tuple(candidate for candidate in known if key(candidate) == wanted)

@@ -6,8 +6,10 @@ Cutting happens once, at load. A value that fills a hole is never cut again, so 
 import re
 from dataclasses import dataclass
 
-_DOUBLE = re.compile(r"\{\{\{?\s*&?\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*\}?\}\}")
-_EITHER = re.compile(_DOUBLE.pattern + r"|\{\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*\}")
+_NAME = r"\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*"
+# Three braces close what three opened; after two, a third one belongs to the text: `{"a": {{x}}}`.
+_DOUBLE = re.compile(r"\{\{\{" + _NAME + r"\}\}\}|\{\{\s*&?" + _NAME + r"\}\}")
+_EITHER = re.compile(_DOUBLE.pattern + r"|\{" + _NAME + r"\}")
 
 
 @dataclass(frozen=True, slots=True)

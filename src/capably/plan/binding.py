@@ -20,7 +20,14 @@ from capably.plan.operation import Input, Kind, Location, Origin
 from capably.plan.target import Candidate, TargetParameter, schema_of
 from capably.plan.variables import Variables
 
-_PARTS_OF_A_REQUEST = ("path", "query", "header", "headers", "cookie", "body")
+_PARTS_OF_A_REQUEST = {
+    "path": "path",
+    "query": "query",
+    "header": "header",
+    "headers": "header",
+    "cookie": "cookie",
+    "body": "body",
+}
 _WHOLE_BODY = "body"
 
 
@@ -206,7 +213,14 @@ class Binder:
     def _part(self, parts: list[str], target: TargetParameter | None, span: Span, origin: Origin) -> Source:
         """``rest.body.customer.id`` and ``rest.query.page``: the part of the request is named too."""
         if parts[0] != _WHOLE_BODY or self._front.kind is Kind.MCP:
-            return self._refer(".".join(parts[1:]), target, span, origin)
+            name = ".".join(parts[1:])
+            is_new = not find_name(name, self._inputs).names
+            source = self._refer(name, target, span, origin)
+            if is_new and self._front.kind is Kind.REST and name in self._inputs:
+                location = Location(_PARTS_OF_A_REQUEST[parts[0]])
+                location = Location.QUERY if location is Location.PATH else location  # no route has it
+                self._inputs[name] = replace(self._inputs[name], location=location, wire_name=name)
+            return source
         self._refer(_WHOLE_BODY, None, span, origin)
         return FromInput(_WHOLE_BODY, tuple(parts[1:]))
 

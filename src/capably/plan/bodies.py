@@ -80,10 +80,16 @@ def _json_template(node: Scalar, compile_text: Compile) -> Source | None:
         pieces.append(mark if in_string else f'"{mark}"')
         holes.append(piece)
     try:
-        value = json.loads("".join(pieces))
+        value = json.loads("".join(pieces), object_pairs_hook=_object)
     except ValueError:
         return None
     return _leaf(value, holes, node, compile_text)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if any(_MARK in name for name, _value in pairs):
+        raise ValueError("the name of a field holds a template")
+    return dict(pairs)
 
 
 def _leaf(value: Any, holes: list[Hole], node: Scalar, compile_text: Compile) -> Source:

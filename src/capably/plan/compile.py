@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from capably.diagnostics import Diagnostic, Span, error, warning
 from capably.document import Scalar, walk
@@ -15,7 +15,7 @@ from capably.plan.binding import Binder, Front, unused_with_keys
 from capably.plan.operation import Hints, Kind, Operation, Plan, Route, ServerPlan
 from capably.plan.outputs import compile_answer
 from capably.plan.requests import compile_base, compile_request
-from capably.plan.resolve import Caller, Decision, resolve
+from capably.plan.resolve import Caller, Decision, directory, resolve
 from capably.plan.routes import compile_route, placeholders
 from capably.plan.target import Candidate, candidates
 from capably.plan.variables import NOTHING_GIVEN, Given, Variable, Variables
@@ -69,7 +69,8 @@ class _Compiler:
     def __init__(self, capability: Capability, given: Given, *, reveal: bool) -> None:
         self.capability = capability
         self.variables = Variables(capability.binds, given, reveal=reveal)
-        self.known = candidates(capability.consumes)
+        self.known = directory((entry.namespace for entry in capability.consumes), candidates(capability.consumes))
+        self.imported = {entry.as_ or entry.import_ for entry in capability.imports}
         self.found: list[Diagnostic] = []
         self.upstreams: dict[str, str] = {}
         self._credentials: dict[int, Credentials] = {}
@@ -120,7 +121,7 @@ class _Compiler:
 
     def operation(self, site: _Site, calls: Counter[str]) -> Operation | None:
         exposed = site.exposed
-        if exposed.call is None:
+        if exposed.call is None or self.is_imported(exposed.call):
             self.leave_out(site)
             return None
         nth = calls[exposed.call]
@@ -135,7 +136,16 @@ class _Compiler:
             return None
         return self.compiled(site, decision, route)
 
+    def is_imported(self, call: str) -> bool:
+        """Whether a call leads into another file, which the rule on imports tells of."""
+        namespace = call.partition(".")[0]
+        return namespace in self.imported and namespace not in self.known
+
     def leave_out(self, site: _Site) -> None:
+        if site.exposed.call is not None:
+            message = f"the operation calls the imported `{site.exposed.call.partition('.')[0]}`: it is left out"
+            self.found.append(warning("DOC013", message, site.exposed.value_span("call"), "the others are served"))
+            return
         for key in ("steps", "ref"):
             if key in site.exposed.node.entries:
                 message = f"`{key}` is not run by this version: the operation is left out"
@@ -164,10 +174,12 @@ class _Compiler:
             placeholders=placeholders(site.path or ""),
             span=site.span,
         )
+        credentials = self.credentials(candidate)
+        candidate = _authenticated(candidate, credentials)
         binder = Binder(front, candidate, self.variables, self.found)
-        base = compile_base(candidate, self.variables, self.found)
+        base = compile_base(candidate, self.variables, binder, self.found)
         self.upstreams[candidate.consumes.namespace] = base.shown
-        request = compile_request(candidate, base, binder, self.credentials(candidate), self.found)
+        request = compile_request(candidate, base, binder, credentials, self.found)
         self.found += unused_with_keys(front, candidate, _template_names(candidate))
         return Operation(
             server=site.kind,
@@ -203,6 +215,14 @@ class _Compiler:
             )
 
         return compile_credentials(block, secret, self.found)
+
+
+def _authenticated(candidate: Candidate, credentials: Credentials) -> Candidate:
+    """The operation without the parameters that its authentication fills: no caller is asked for those."""
+    filled = {("header", name.lower()) for name, _value in credentials.headers}
+    filled |= {("query", name.lower()) for name, _value in credentials.query}
+    left = tuple(item for item in candidate.parameters if (item.location, item.name.lower()) not in filled)
+    return replace(candidate, parameters=left)
 
 
 def _sites(server: Exposes) -> Iterator[_Site]:

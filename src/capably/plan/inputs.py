@@ -6,6 +6,7 @@ Both servers use the one list of inputs in the plan, so REST and MCP accept and 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from capably.diagnostics import did_you_mean
 from capably.plan.operation import Input, Inputs, Location, Operation
 from capably.plan.outcome import Fault, Problem
 
@@ -36,6 +37,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 def input_schema(inputs: tuple[Input, ...]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of an object with these inputs as properties."""
     schema: dict[str, Any] = {"type": "object", "properties": {item.name: dict(item.schema) for item in inputs}}
+    schema["additionalProperties"] = False
     required = [item.name for item in inputs if item.required]
     if required:
         schema["required"] = required
@@ -57,7 +59,7 @@ def accept(operation: Operation, given: Mapping[str, Any], *, from_text: bool = 
         Fault: status 400, with one problem for each input that is missing or not what it should be.
     """
     accepted: dict[str, Any] = {}
-    problems: list[Problem] = []
+    problems = _unknown(operation, given)
     for item in operation.inputs:
         if item.name not in given:
             if "default" in item.schema:
@@ -78,6 +80,16 @@ def accept(operation: Operation, given: Mapping[str, Any], *, from_text: bool = 
     if problems:
         raise invalid_inputs(problems)
     return accepted
+
+
+def _unknown(operation: Operation, given: Mapping[str, Any]) -> list[Problem]:
+    known = [item.name for item in operation.inputs]
+    strays = [name for name in given if name not in known]
+    return [Problem(name, "argument", f"there is no input `{name[:40]}`: {_advice(name, known)}") for name in strays]
+
+
+def _advice(name: str, known: list[str]) -> str:
+    return next(iter(did_you_mean(name[:40], known)), "this operation takes none")
 
 
 def invalid_inputs(problems: list[Problem]) -> Fault:

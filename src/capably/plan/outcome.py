@@ -40,7 +40,7 @@ class Problem:
     message: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Fault(Exception):  # noqa: N818 -- the design's word for a failed run
     """A run that gave no outcome.
 

@@ -1,7 +1,7 @@
 """Declared outputs become an answer: shapes with compiled paths."""
 
 from capably.diagnostics import Diagnostic, error, warning
-from capably.document import Mapping, Node, Scalar, plain
+from capably.document import Mapping, Node, Scalar, Sequence, plain
 from capably.expr.jsonpath import ROOT, Path, PathError, compile_path
 from capably.model.decode import decode_record
 from capably.model.values import Output
@@ -26,7 +26,7 @@ def _shape(output: Output, name: str | None, found: list[Diagnostic]) -> Shape |
     if output.properties is not None:
         return Shaped(path, tuple(_properties(output.properties, found)))
     if output.items is not None:
-        item = _nested(output.items, None, found)
+        item = _item(output.items, found)
         return Each(path, item) if item is not None else None
     return Whole(path)
 
@@ -59,6 +59,19 @@ def _properties(node: Node, found: list[Diagnostic]) -> list[tuple[str, Shape]]:
         return []
     parts = ((name, _nested(entry.value, name, found)) for name, entry in node.entries.items())
     return [(name, shape) for name, shape in parts if shape is not None]
+
+
+def _item(node: Node, found: list[Diagnostic]) -> Shape | None:
+    """The shape of each element: one output, or (before 1.0.0-alpha3) a list with its only one or its named ones."""
+    if not isinstance(node, Sequence):
+        return _nested(node, None, found)
+    outputs = [output for item in node.items if (output := decode_record(Output, item, "items", found)) is not None]
+    if not outputs:
+        return None
+    if not all(output.name for output in outputs):
+        return _shape(outputs[0], None, found)
+    named = ((output.name or "", _shape(output, output.name, found)) for output in outputs)
+    return Shaped(ROOT, tuple((name, shape) for name, shape in named if shape is not None))
 
 
 def _nested(node: Node, name: str | None, found: list[Diagnostic]) -> Shape | None:

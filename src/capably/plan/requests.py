@@ -34,12 +34,12 @@ class Base:
         return "".join(piece if isinstance(piece, str) else f"{{{piece.name}}}" for piece in self.pieces)
 
 
-def compile_base(candidate: Candidate, variables: Variables, found: list[Diagnostic]) -> Base:
-    """Fill the variables of a base URI; a hole that a parameter of the operation explains is left for the call."""
+def compile_base(candidate: Candidate, variables: Variables, binder: Binder, found: list[Diagnostic]) -> Base:
+    """Fill the variables of a base URI; a hole that a parameter or ``with`` explains is left for the call."""
     entry = candidate.consumes
     span = entry.value_span("baseUri")
     given = variables.base_uri(entry.namespace, entry.base_uri.strip(), span)
-    parameters = [item.name for item in candidate.parameters]
+    parameters = [*(item.name for item in candidate.parameters), *binder.binding.values]
     pieces: list[str | Hole] = []
     for piece in cut(given if given is not None else entry.base_uri.strip(), single=True):
         if isinstance(piece, str) or (find_name(piece.name, parameters).names and not variables.binds(piece.name)):
@@ -60,7 +60,7 @@ def _joined(pieces: list[str | Hole], span: Span, found: list[Diagnostic]) -> tu
         merged.insert(0, "")
     start = _TWO_SCHEMES.sub("", str(merged[0]))  # `http://{{host}}` and a host given with its own scheme
     if "://" not in start and "<" not in start:
-        start = f"https://{start}"  # a base URI without scheme
+        start = f"https://{start.lstrip('/')}"  # a base URI without scheme
     merged[0] = start
     if isinstance(merged[-1], str):
         merged[-1] = merged[-1].rstrip("/")

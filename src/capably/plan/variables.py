@@ -84,9 +84,11 @@ class Variables:
         if namespace is not None:
             self._namespaces.add(namespace)
         for key, source in (bind.keys or {}).items():
-            self._keys.setdefault(key, (key, source))
+            _name, taken = self._keys.get(key, ("", source))
+            name = key if taken == source or namespace is None else f"{namespace}.{key}"
+            self._keys.setdefault(key, (name, source))
             if namespace is not None:
-                self._keys[f"{namespace}.{key}"] = (key, source)
+                self._keys[f"{namespace}.{key}"] = (name, source)
 
     def binds(self, name: str) -> bool:
         """Whether a bind explains this name: as a key, or as an unlisted key of a known namespace."""
@@ -119,17 +121,19 @@ class Variables:
         return tuple(self._used.values())
 
     def _look_up(self, written: str, *, secret: bool) -> Variable:
-        key, source = self._keys.get(written, ("", ""))
+        name, source = self._keys.get(written, ("", ""))
         environment: tuple[str, ...] = (source,)
-        if not key and self.binds(written):
-            key = written.partition(".")[2]
-            environment = (key,)
-        elif not key:
-            key = written
+        spellings = [spelling for spelling, (meant, _source) in self._keys.items() if meant == name]
+        if not name and self.binds(written):
+            name = written.partition(".")[2]
+            environment = (name,)
+            spellings = [f"{namespace}.{name}" for namespace in self._namespaces]
+        elif not name:
+            name = written
             environment = tuple(dict.fromkeys((written, written.upper())))
-        values = [self._given.sets.get(name) for name in dict.fromkeys((written, key))]
-        values += [self._given.environ.get(name) for name in environment]
+        values = [self._given.sets.get(spelling) for spelling in dict.fromkeys((written, name, *spellings))]
+        values += [self._given.environ.get(variable) for variable in environment]
         value = next((found for found in values if found), None)
         is_bound = self.binds(written)
         kind = VariableKind.SECRET if secret or is_bound else VariableKind.FREE
-        return Variable(key, kind, environment, (), value, is_bound, (written,))
+        return Variable(name, kind, environment, (), value, is_bound, (written,))

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from capably.diagnostics import Diagnostic, Span, error, warning
 from capably.model.capability import Capability
+from capably.model.exposes import ExposesMcp, ExposesRest
 from capably.plan.compile import Compiled
 from capably.plan.operation import Kind, Operation
 
@@ -30,6 +31,25 @@ def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagn
     stated = "no server of it has an operation that can be served" if capability.exposes else "it exposes no server"
     advice = "add `exposes:` with a `type: rest` or `type: mcp` server whose operations have a `call`"
     yield error("DOC015", f"there is nothing to serve: {stated}", span, advice)
+
+
+def part_not_served(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """Parts of servers, and ways to an API, that this version does not run."""
+    advice = "the rest is served"
+    for server in capability.exposes:
+        if isinstance(server, ExposesRest):
+            for resource in server.resources:
+                if resource.forward is not None:
+                    span = resource.key_span("forward")
+                    yield warning("DOC013", "`forward` is not run by this version", span, advice)
+        for part in ("resources", "prompts") if isinstance(server, ExposesMcp) else ():
+            if getattr(server, part) is not None:
+                message = f"MCP `{part}` are not served by this version"
+                yield warning("DOC013", message, server.key_span(part), advice)
+    for entry in capability.consumes:
+        if entry.tunnel is not None:
+            message = f"`{entry.namespace}` is reached through a tunnel, which this version does not open"
+            yield error("DOC013", message, entry.key_span("tunnel"), "remove `tunnel` to reach it directly")
 
 
 def namespace_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:

@@ -103,6 +103,8 @@ async def send_stream(send: Send, outcome: Outcome, stream: ByteStream) -> None:
         await send({"type": "http.response.start", "status": outcome.status, "headers": fields})
         async for chunk in stream:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        # Closed before the last part is sent: once the answer is complete, the server reports the caller as gone.
+        await stream.aclose()
         await send({"type": "http.response.body", "body": b""})
     except UpstreamError as problem:
         raise StreamBrokenError(problem.reason) from problem

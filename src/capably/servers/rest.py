@@ -43,7 +43,7 @@ def build_app(server: ServerPlan, invoke: Invoke, limits: Limits) -> Application
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         check_origin(scope, limits)
-        match = router.find(scope["raw_path"])
+        match = _match(router, scope)
         if match is None:
             raise _not_found(scope["path"], paths)
         if scope["method"] == "OPTIONS" and "OPTIONS" not in match.operations:
@@ -73,6 +73,14 @@ def build_app(server: ServerPlan, invoke: Invoke, limits: Limits) -> Application
 _INTERNAL = Fault(500, "internal", "Something went wrong in the server", "the server's log says what happened")
 
 
+def _match(router: Router, scope: Scope) -> Match | None:
+    try:
+        return router.find(scope["raw_path"])
+    except UnicodeDecodeError:
+        detail = "percent-encode the UTF-8 bytes of each part of the path"
+        raise Fault(400, "malformed-path", "The path is not UTF-8", detail) from None
+
+
 async def _answer(operation: Operation, inputs: Inputs, invoke: Invoke, send: Send, *, is_head: bool) -> None:
     outcome = await invoke(operation, inputs)
     if outcome.stream is None:
@@ -95,9 +103,9 @@ def _operation(method: str, match: Match) -> Operation:
     if operation is None and method == "HEAD":
         operation = match.operations.get("GET")
     if operation is None:
-        detail = f"this path answers to {match.allowed}"
+        detail = f"this path answers to {match.allowed}, not to {method}"
         headers = (("allow", match.allowed),)
-        raise Fault(405, "method-not-allowed", f"{method} is not allowed here", detail, headers=headers)
+        raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=headers)
     return operation
 
 

@@ -5,7 +5,7 @@ A literal segment beats one with a prefix or suffix, which beats a bare placehol
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from capably.plan.operation import Operation
 
@@ -49,8 +49,12 @@ class Router:
                 branch.operations.setdefault(operation.method, operation)
 
     def find(self, raw_path: bytes) -> Match | None:
-        """The match for a path as it came over the wire, still percent-encoded."""
-        segments = raw_path.decode("latin-1")[1:].split("/")
+        """The match for a path as it came over the wire, still percent-encoded.
+
+        Raises:
+            UnicodeDecodeError: a segment is not UTF-8. To replace what cannot be read would name something else.
+        """
+        segments = [unquote_to_bytes(segment).decode() for segment in raw_path[1:].split(b"/")]
         return _find(self._root, segments, 0, ())
 
 
@@ -70,7 +74,7 @@ def _grow(branch: _Branch, segment: str | tuple[str, str, str]) -> _Branch:
 def _find(branch: _Branch, segments: list[str], at: int, values: tuple[str, ...]) -> Match | None:
     if at == len(segments):
         return Match(branch.operations, values) if branch.operations else None
-    text = unquote(segments[at])
+    text = segments[at]
     literal = branch.literals.get(text)
     if literal is not None and (found := _find(literal, segments, at + 1, values)) is not None:
         return found

@@ -1,6 +1,8 @@
 """The HTTP server of the service: one that ends its streams when it stops, instead of waiting for them."""
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -30,6 +32,11 @@ class ThreadsServer(uvicorn.Server):
             )
         )
         self._app = app
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Install nothing: signals belong to whoever runs this server, perhaps beside others."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the runs end, tell the readers of the others, then close."""

@@ -31,13 +31,15 @@ def compile_credentials(block: Authentication, reveal: Reveal, found: list[Diagn
     if scheme is None:
         span = block.value_span("type")
         message = f"requests cannot be authenticated with `{block.type}`"
-        found.append(error("AUT001", message, span, *did_you_mean(block.type, _SCHEMES)))
+        found.append(error("AUT001", message, span, *did_you_mean(block.type, ("bearer", "basic", "apikey"))))
         return NO_CREDENTIALS
     return scheme(block, reveal, found)
 
 
 def _secret(block: Authentication, key: str, reveal: Reveal, found: list[Diagnostic]) -> str:
     node = block.node.get(key)
+    if isinstance(node, Scalar) and node.value == "" and key == "username":
+        return ""  # a password alone, as tokens for some APIs are
     if not isinstance(node, Scalar) or not node.text.strip():
         message = f"`{block.type}` authentication needs `{key}`"
         found.append(error("AUT002", message, block.value_span(key), f"add `{key}: '{{{{env.NAME}}}}'` and a bind"))
@@ -47,7 +49,8 @@ def _secret(block: Authentication, key: str, reveal: Reveal, found: list[Diagnos
 
 def _bearer(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Credentials:
     # RFC 6750, section 2.1
-    return Credentials(headers=(("Authorization", f"Bearer {_secret(block, 'token', reveal, found)}"),))
+    key = "value" if block.token is None and block.value is not None else "token"
+    return Credentials(headers=(("Authorization", f"Bearer {_secret(block, key, reveal, found)}"),))
 
 
 def _basic(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Credentials:
@@ -58,9 +61,10 @@ def _basic(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Cr
 
 
 def _apikey(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Credentials:
-    name = block.key_ or block.name or block.node.get("header")
-    value = _secret(block, "value", reveal, found)
-    if not isinstance(name, str):
+    name = block.header or block.key_ or block.name
+    holds_secret = "key" if block.header and block.value is None and block.key_ is not None else "value"
+    value = _secret(block, holds_secret, reveal, found)
+    if not name:
         advice = "add `key:` with the name of the header or query parameter"
         found.append(error("AUT002", "`apikey` authentication needs `key`", block.node.span, advice))
         return NO_CREDENTIALS
@@ -83,4 +87,5 @@ _SCHEMES: dict[str, Callable[[Authentication, Reveal, list[Diagnostic]], Credent
     "bearer": _bearer,
     "basic": _basic,
     "apikey": _apikey,
+    "header": _apikey,
 }

@@ -136,12 +136,16 @@ async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:
 
 def _same_origin(request: Request, url: str, location: str) -> str:
     """Where a redirect leads, if it may be followed: RFC 9110, section 15.4, with our own limits."""
-    target = urljoin(url, location)
-    here, there = urlsplit(url), urlsplit(target)
-    if (here.scheme, here.netloc) != (there.scheme, there.netloc):
-        raise UpstreamError(Trouble.REDIRECT, f"redirected to another origin: {there.scheme}://{there.netloc}")
+    try:
+        target = urljoin(url, location)
+        here, there = URL(url), URL(target)
+        is_same = here.origin() == there.origin() and here.user == there.user
+    except ValueError as problem:
+        raise UpstreamError(Trouble.REDIRECT, "redirected to what is not a URL") from problem
+    if not is_same:
+        raise UpstreamError(Trouble.REDIRECT, f"redirected to another origin: {there.origin()}")
     if request.method not in {"GET", "HEAD"}:
-        raise UpstreamError(Trouble.REDIRECT, f"a {request.method} was redirected to {there.path}")
+        raise UpstreamError(Trouble.REDIRECT, f"a {request.method} was redirected to {there.raw_path}")
     return target
 
 

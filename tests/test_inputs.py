@@ -1,0 +1,101 @@
+"""The check of inputs that REST and MCP share."""
+
+from dataclasses import replace
+
+import pytest
+
+from capably.capabilities import THREADS_RUNS
+from capably.examine import examine
+from capably.plan.inputs import accept, input_schema
+from capably.plan.operation import Input, Location, Operation, Origin
+from capably.plan.outcome import Fault
+
+
+def operation(*inputs: Input) -> Operation:
+    compiled = examine(THREADS_RUNS).compiled
+    assert compiled is not None
+    return replace(compiled.plan.servers[1].operations[0], inputs=inputs)
+
+
+def an_input(kind: str, *, required: bool = True, location: Location = Location.ARGUMENT, **schema: object) -> Input:
+    full = {"type": kind, **schema}
+    return Input("x", location, "x", kind, required=required, origin=Origin.DECLARED, schema=full)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad", "told"),
+    [
+        ("string", "a", 1, "`x` must be a string, not 1"),
+        ("number", 1.5, "1.5", "`x` must be a number, not the string `1.5`"),
+        ("number", 2, True, "`x` must be a number, not true"),
+        ("integer", 2, 2.5, "`x` must be a whole number, not 2.5"),
+        ("boolean", False, 0, "`x` must be true or false, not 0"),
+        ("array", [1], {}, "`x` must be a list, not an object"),
+        ("object", {}, [], "`x` must be an object, not a list"),
+        ("string", "a", None, "`x` must be a string, not null"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_told_with_what_was_expected(
+    kind: str, good: object, bad: object, told: str
+) -> None:
+    assert accept(operation(an_input(kind)), {"x": good}) == {"x": good}
+    with pytest.raises(Fault) as refused:
+        accept(operation(an_input(kind)), {"x": bad})
+    assert refused.value.status == 400
+    assert [problem.message for problem in refused.value.problems] == [told]
+
+
+def test_every_problem_is_told_at_once() -> None:
+    both = operation(an_input("string"), replace(an_input("integer"), name="y"))
+    with pytest.raises(Fault) as refused:
+        accept(both, {"y": "two"})
+    assert refused.value.detail == ("`x` is required: give a string; `y` must be a whole number, not the string `two`")
+
+
+def test_an_argument_nobody_knows_is_told_with_the_nearest_name() -> None:
+    named = operation(replace(an_input("object", required=False), name="body"))
+    with pytest.raises(Fault, match="there is no input `boddy`: did you mean `body`"):
+        accept(named, {"boddy": {}})
+    with pytest.raises(Fault, match="there is no input `a`: this operation takes none"):
+        accept(operation(), {"a": 1})
+
+
+def test_a_choice_must_be_one_of_the_choices_and_a_default_stands_in() -> None:
+    chosen = operation(an_input("string", required=False, enum=["asc", "desc"], default="asc"))
+    assert accept(chosen, {}) == {"x": "asc"}
+    with pytest.raises(Fault, match="`x` must be one of `asc`, `desc`, not the string `up`"):
+        accept(chosen, {"x": "up"})
+
+
+def test_null_stands_for_an_optional_value_that_is_absent() -> None:
+    assert accept(operation(an_input("string", required=False)), {"x": None}) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("integer", "12", 12),
+        ("number", "1.5", 1.5),
+        ("number", "3", 3),
+        ("boolean", "TRUE", True),
+        ("array", "a", ["a"]),
+    ],
+)
+def test_text_from_path_query_or_header_is_converted(kind: str, text: str, value: object) -> None:
+    asked = operation(an_input(kind, location=Location.QUERY))
+    assert accept(asked, {"x": text}, from_text=True) == {"x": value}
+
+
+def test_text_in_a_body_is_not_converted() -> None:
+    with pytest.raises(Fault, match="must be a whole number, not the string `12`"):
+        accept(operation(an_input("integer", location=Location.BODY)), {"x": "12"}, from_text=True)
+
+
+def test_the_schema_of_an_operation_lists_its_inputs_and_no_others() -> None:
+    asked = operation(an_input("string", description="What."), replace(an_input("integer", required=False), name="n"))
+    assert input_schema(asked.inputs) == {
+        "type": "object",
+        "properties": {"x": {"type": "string", "description": "What."}, "n": {"type": "integer"}},
+        "additionalProperties": False,
+        "required": ["x"],
+    }
