@@ -208,7 +208,7 @@ def upstream(shared_upstream: Upstream) -> Iterator[Upstream]:
     shared_upstream.reset()
 
 
-@pytest.fixture(scope="session", params=DOCUMENTS.values(), ids=DOCUMENTS)
+@pytest.fixture(scope="session", params=list(DOCUMENTS.values()), ids=list(DOCUMENTS))
 def document(request: pytest.FixtureRequest) -> Path:
     """Each capability document with the four operations."""
     path: Path = request.param

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from capably.errors import EXIT_USAGE, CommandError
-from capably.examine import Examined, examine
+from capably.examine import Examined, examine_with
 from capably.listening import QuietServer, bind, serving
 from capably.plan.operation import Kind, ServerPlan
 from capably.plan.outcome import Invoke
@@ -54,14 +54,14 @@ class Listener:
         return f"http://{shown}:{self.port}"
 
 
-def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
+async def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
     """Examine documents for serving.
 
     Raises:
         RefusedError: a document has errors.
         CommandError: a value is missing, a name on the command line is not known, or servers clash.
     """
-    examined = [examine(file, settings.given, reveal=True) for file in files]
+    examined = [await examine_with(file, settings.given) for file in files]
     unknown = unknown_names(examined, settings)
     if unknown is not None:
         raise unknown
@@ -114,14 +114,20 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
         bound = [(document, server) for document in documents for server in _servers(document)]
         sockets = [stack.enter_context(_bind(server, settings)) for _document, server in bound]
         runtimes = {id(item): await stack.enter_async_context(Runtime(settings.client)) for item in documents}
-        listeners, stops = [], []
+        listeners: list[Listener] = []
+        servers: list[QuietServer] = []
         for (document, server), sock in zip(bound, sockets, strict=True):
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=_is_loopback(host))
             app = SERVERS[server.kind](server, runtimes[id(document)].invoke, limits)
-            await stack.enter_async_context(serving(QuietServer(app, settings.drain_s), sock))
+            servers.append(QuietServer(app, settings.drain_s))
+            await stack.enter_async_context(serving(servers[-1], sock))
             listeners.append(Listener(server, host, port))
-        yield listeners
+        try:
+            yield listeners
+        finally:
+            for each in servers:  # together, so that none takes new calls while another drains
+                each.should_exit = True
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,7 +1,8 @@
 """Every diagnostic code: what it says, why it matters, what to do. ``capably explain`` and the reference page show it.
 
 Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
-REF references, VAR variables, INP inputs, BOD bodies, OUT outputs, AUT authentication, SRV servers, SEC security.
+REF references, VAR variables, IMP imports, INP inputs,
+BOD bodies, OUT outputs, AUT authentication, SRV servers, SEC security.
 """
 
 from dataclasses import dataclass
@@ -140,8 +141,39 @@ CODES: dict[str, Code] = {
         "After variables are filled in it must be an http or https URL with a host, without credentials or fragment.",
     ),
     "VAR003": Code(
-        "A bind names a file",
-        "This version takes the values of binds from `--set` and from the environment only.",
+        "A bind names a place that is not read",
+        "Values of binds come from the environment, from a file (`location: file:///./secrets.yaml`, YAML, JSON or "
+        ".env, relative to the document) or from Vault (`location: vault://secret/fleet`). Give the keys of other "
+        "stores in the environment, or with `--set`.",
+    ),
+    "VAR004": Code(
+        "The values of a bind cannot be read",
+        "The file does not exist or does not hold names and values, or the secret store does not give the secret. "
+        "Files are relative to the document. `check` and `plan` read no values and do without.",
+    ),
+    "IMP001": Code(
+        "An import is not complete",
+        "An import names a namespace and the file that has it:\n\n"
+        "    consumes:\n"
+        "    - import: registry\n"
+        "      from: ./shared/registry.yaml   # `location:` in older versions\n"
+        "      as: fleet                      # optional: its namespace here",
+    ),
+    "IMP002": Code(
+        "An imported file is not there",
+        "Paths are relative to the file that imports. Only local files are imported, never addresses on the network.",
+    ),
+    "IMP003": Code(
+        "A file imports itself",
+        "Directly, or through the files it imports.",
+    ),
+    "IMP004": Code(
+        "An imported file has errors",
+        "They are shown as notes; `capably check` on that file shows them in full.",
+    ),
+    "IMP005": Code(
+        "An imported namespace does not exist",
+        "The other file has no entry with that namespace in the same section, at its root or under `capability`.",
     ),
     "INP001": Code(
         "Inputs are inferred",

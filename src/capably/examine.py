@@ -1,24 +1,28 @@
 """Examining a document: load it, compile its plan, check the rules. Serving begins the same way and goes on."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from capably.diagnostics import Diagnostic, in_order
-from capably.load import load
+from capably.load import Loaded, load
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled, compile_plan
 from capably.plan.variables import NOTHING_GIVEN, Given
+from capably.providers.table import read_binds
 from capably.rules.table import RULES
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A document and all that is known of it. ``compiled`` is ``None`` when nothing could be read."""
+    """A document and all that is known of it. ``compiled`` is ``None`` when nothing could be read.
+
+    ``texts`` are those of the file and of what it imports, by the name that spans carry.
+    """
 
     file: str
-    text: str
+    texts: Mapping[str, str]
     capability: Capability | None
     compiled: Compiled | None
     diagnostics: tuple[Diagnostic, ...]
@@ -29,16 +33,34 @@ class Examined:
         return any(item.is_error for item in self.diagnostics)
 
 
-def examine(path: Path, given: Given = NOTHING_GIVEN, *, reveal: bool = False) -> Examined:
-    """Examine one file. What is wrong is in the diagnostics; nothing is raised."""
+def examine(path: Path) -> Examined:
+    """Examine one file without any value from outside. What is wrong is in the diagnostics; nothing is raised."""
+    return _examined(load(path), NOTHING_GIVEN, [], reveal=False)
+
+
+async def examine_with(path: Path, given: Given, *, reveal: bool = True) -> Examined:
+    """Examine one file with the values that are given, and those its binds find in files and secret stores.
+
+    Args:
+        path: the document.
+        given: values from the command line and the environment.
+        reveal: put the values into the plan, as calling upstreams needs; else nothing is read from binds either.
+    """
     loaded = load(path)
+    if not reveal or loaded.capability is None:
+        return _examined(loaded, given, [], reveal=False)
+    bound, problems = await read_binds(loaded.capability.binds, given.environ)
+    return _examined(loaded, replace(given, bound=bound), problems, reveal=True)
+
+
+def _examined(loaded: Loaded, given: Given, problems: list[Diagnostic], *, reveal: bool) -> Examined:
     if loaded.capability is None:
-        return Examined(loaded.file, loaded.text, None, None, tuple(in_order(loaded.diagnostics)))
+        return Examined(loaded.file, loaded.texts, None, None, tuple(in_order(loaded.diagnostics)))
     compiled = compile_plan(loaded.capability, given, reveal=reveal)
-    found = [*loaded.diagnostics, *compiled.diagnostics]
+    found = [*loaded.diagnostics, *problems, *compiled.diagnostics]
     for rule in RULES:
         found += rule(loaded.capability, compiled)
-    return Examined(loaded.file, loaded.text, loaded.capability, compiled, tuple(_gathered(in_order(found))))
+    return Examined(loaded.file, loaded.texts, loaded.capability, compiled, tuple(_gathered(in_order(found))))
 
 
 def _gathered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

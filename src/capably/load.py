@@ -1,11 +1,13 @@
-"""Files become capabilities: read, parse, bring into canonical shape, decode."""
+"""Files become capabilities: read, parse, bring into canonical shape, follow imports, decode."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from capably import document
 from capably.diagnostics import Diagnostic, Span, error
 from capably.dialects import canonical
-from capably.document import MAX_BYTES, Document, parse_document
+from capably.imports import Importer
 from capably.model.capability import Capability
 from capably.model.decode import decode
 
@@ -14,38 +16,69 @@ SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What became of a file. ``capability`` is ``None`` when nothing of it can be used."""
+    """What became of a file. ``capability`` is ``None`` when nothing of it can be used.
+
+    ``texts`` holds the text of every file that was read, by the name that spans carry: the file's own, and those it
+    imports from.
+    """
 
     file: str
-    text: str
+    texts: Mapping[str, str]
     capability: Capability | None
     diagnostics: tuple[Diagnostic, ...]
 
 
 def load(path: Path) -> Loaded:
     """Read a capability document. What is wrong with it is in the diagnostics; nothing is raised."""
-    file = str(path)
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as problem:
-        reason = problem.strerror or type(problem).__name__
-        where = Span(file, 1, 1, 1, 1)
-        return Loaded(file, "", None, (error("DOC001", f"the file cannot be read: {reason}", where, _advice(path)),))
-    document, found = parse_document(file, data)
-    if document is None:
-        return Loaded(file, data.decode("utf-8", "replace"), None, tuple(found))
-    return load_document(document, found)
+    files = _Files()
+    read = files.read(path)
+    if read.root is None:
+        return Loaded(str(path), files.texts, None, read.diagnostics)
+    importer = Importer(lambda file: (files.read(file).root, files.read(file).diagnostics))
+    root = importer.follow(path, read.root)
+    decoded, decoding = decode(read.version, str(path), root)
+    capability = replace(decoded, not_imported=frozenset(importer.failed))
+    return Loaded(str(path), files.texts, capability, (*read.diagnostics, *importer.found, *decoding))
 
 
-def load_document(document: Document, found: list[Diagnostic]) -> Loaded:
-    """Decode a document that has been parsed; ``found`` is what parsing had to say."""
-    version, root, shape = canonical(document)
-    diagnostics = [*found, *shape]
-    if root is None:
-        return Loaded(document.file, document.text, None, tuple(diagnostics))
-    capability, decoding = decode(version, document.file, root)
-    return Loaded(document.file, document.text, capability, (*diagnostics, *decoding))
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A file in canonical shape, ``root`` being ``None`` when it has none."""
+
+    version: str
+    root: document.Mapping | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+class _Files:
+    """Reads each file once."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self._read: dict[Path, _Read] = {}
+
+    def read(self, path: Path) -> _Read:
+        if path not in self._read:
+            self._read[path] = self._parse(path)
+        return self._read[path]
+
+    def _parse(self, path: Path) -> _Read:
+        file = str(path)
+        self.texts[file] = ""
+        try:
+            with path.open("rb") as stream:
+                data = stream.read(document.MAX_BYTES + 1)
+        except OSError as problem:
+            reason = problem.strerror or type(problem).__name__
+            message = f"the file cannot be read: {reason}"
+            return _Read("", None, (error("DOC001", message, Span(file, 1, 1, 1, 1), _advice(path)),))
+        self.texts[file] = data.decode("utf-8", "replace")
+        parsed, found = document.parse_document(file, data)
+        if parsed is None:
+            return _Read("", None, tuple(found))
+        self.texts[file] = parsed.text
+        version, root, shape = canonical(parsed)
+        return _Read(version, root, (*found, *shape))
 
 
 def find_documents(path: Path) -> list[Path]:

@@ -24,10 +24,14 @@ def _how_to_give(variable: Variable) -> list[str]:
     places = first + (f" and {len(others)} more places" if others else "")
     if variable.kind is VariableKind.BASE_URI:
         return [f"base URI of `{variable.name}` ({places})", f"  give it with --upstream {variable.name}=https://host"]
-    names = " or ".join(variable.environment)
+    where = (
+        f"in {variable.location}"
+        if variable.location
+        else f"as environment variable {' or '.join(variable.environment)}"
+    )
     return [
         f"{variable.kind.value} `{variable.name}` ({places})",
-        f"  give it as environment variable {names}, or with --set {variable.name}=VALUE",
+        f"  give it {where}, or with --set {variable.name}=VALUE",
     ]
 
 

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,10 +49,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Served:
-    """A capability that runs: its REST port and the URL of its MCP server."""
+    """A capability that runs: its REST port, the URL of its MCP server, and how to end it."""
 
     rest: int
     mcp: str
+    stop: Callable[[], None]
 
     def call(
         self,
@@ -78,42 +79,44 @@ class Served:
 Serve = Callable[..., Served]
 
 
-def served(listeners: list[Listener]) -> Served:
-    by_kind = {item.plan.kind.value: item for item in listeners}
-    return Served(by_kind["rest"].port, by_kind["mcp"].url)
-
-
 @contextmanager
 def serving(document: Path, settings: Settings) -> Iterator[Served]:
     """Serve a document in a thread, on free ports."""
     documents = open_documents([document], settings)
-    started, stop = threading.Event(), threading.Event()
+    started, ended = threading.Event(), asyncio.Event()
     found: list[Listener] = []
+    loops: list[asyncio.AbstractEventLoop] = []
 
     async def main() -> None:
+        loops.append(asyncio.get_running_loop())
         async with running(documents, settings) as listeners:
             found.extend(listeners)
             started.set()
-            while not stop.is_set():
-                await asyncio.sleep(0.02)
+            await ended.wait()
 
     def run() -> None:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(main())
 
+    def stop() -> None:
+        for loop in loops:
+            with suppress(RuntimeError):  # it has ended already
+                loop.call_soon_threadsafe(ended.set)
+
     thread = threading.Thread(target=run)
     thread.start()
     try:
         assert started.wait(10), "the servers did not start"
-        yield served(found)
+        by_kind = {item.plan.kind.value: item for item in found}
+        yield Served(by_kind["rest"].port, by_kind["mcp"].url, stop)
     finally:
-        stop.set()
+        stop()
         thread.join()
 
 
 def _settings(upstream: "Upstream", key: str) -> Settings:
     given = Given({"baseurl": upstream.address}, {"AIMLAPI_API_KEY": key})
-    return Settings(given, ports={REST: 0, MCP: 0}, limits=Limits(body_bytes=BODY_CAP), drain_s=2)
+    return Settings(given, ports={REST: 0, MCP: 0}, limits=Limits(body_bytes=BODY_CAP), drain_s=1)
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +186,7 @@ class Process:
     @property
     def served(self) -> Served:
         rest = self.urls[REST].rpartition(":")[2]
-        return Served(int(rest), self.urls[MCP])
+        return Served(int(rest), self.urls[MCP], self.popen.terminate)
 
 
 Start = Callable[..., Process]
@@ -195,7 +198,9 @@ def start(tmp_path: Path, key: str) -> Iterator[Start]:
     processes: list[Process] = []
 
     def start(*arguments: str | Path, env: Mapping[str, str] | None = None, ready: bool = False) -> Process:
-        kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ}
+        kept = {
+            name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ
+        }
         number = len(processes)
         files = (tmp_path / f"stdout-{number}", tmp_path / f"stderr-{number}")
         with files[0].open("wb") as out, files[1].open("wb") as err:

@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import json
+import time
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +84,7 @@ def test_headers_that_are_for_the_caller_are_passed_on_and_no_others(bundled: "S
 
 
 @pytest.mark.parametrize(("coding", "encode"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
-def test_a_compressed_answer_arrives_decoded(
-    bundled: "Served", upstream: "Upstream", coding: str, encode: Any
-) -> None:
+def test_a_compressed_answer_arrives_decoded(bundled: "Served", upstream: "Upstream", coding: str, encode: Any) -> None:
     body = json.dumps({"data": ["x" * 1000] * 100}).encode()
     upstream.answer(200, encode(body), {"Content-Encoding": coding})
     answer = bundled.call("GET", RUNS)
@@ -102,9 +101,7 @@ def test_an_answer_in_chunks_or_without_length_arrives_whole(bundled: "Served", 
     assert bundled.call("GET", RUNS).body == b"[3]"
 
 
-def test_a_redirect_within_the_upstream_is_followed_for_get(
-    bundled: "Served", upstream: "Upstream", key: str
-) -> None:
+def test_a_redirect_within_the_upstream_is_followed_for_get(bundled: "Served", upstream: "Upstream", key: str) -> None:
     upstream.answer(307, headers={"Location": "/v2/runs?after=a%2Fb"})
     upstream.answer(301, headers={"Location": f"HTTP://{upstream.address}/v3/runs"})
     upstream.answer(200, {"there": True})
@@ -169,3 +166,17 @@ def test_a_connection_serves_many_calls(bundled: "Served", upstream: "Upstream")
         response = connection.getresponse()
         assert (response.status, json.loads(response.read())) == (400 + number, {"number": number})
     connection.close()
+
+
+def test_an_upstream_that_has_closed_its_kept_connection_is_called_on_a_new_one(
+    bundled: "Served", upstream: "Upstream"
+) -> None:
+    for _ in range(3):
+        upstream.play(raw_ok(), close=True)
+        assert bundled.call("POST", RUNS, {}).status == 200
+        time.sleep(0.05)
+    assert len(upstream.requests) == 3
+
+
+def raw_ok() -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"

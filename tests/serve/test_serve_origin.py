@@ -1,18 +1,37 @@
 """On loopback, only local names and local pages are answered; elsewhere whoever reaches the server is."""
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
-    from tests.serve.conftest import Served, Serve
+    from tests.serve.conftest import Serve, Served
 
 RUNS = "/v1/threads/t1/runs"
 PING = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-LOCAL = ["localhost", "localhost:8080", "127.0.0.1", "127.0.0.1:1", "127.8.8.8", "[::1]:8080", "app.localhost", "LOCALHOST"]
-FOREIGN = ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]", "[", ""]
+LOCAL = [
+    "localhost",
+    "localhost:8080",
+    "127.0.0.1",
+    "127.0.0.1:1",
+    "127.8.8.8",
+    "[::1]:8080",
+    "app.localhost",
+    "LOCALHOST",
+]
+FOREIGN = [
+    "evil.example",
+    "evil.example:8080",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "10.0.0.1",
+    "[::2]",
+    "[",
+    "",
+]
 
 
 @pytest.mark.parametrize("host", LOCAL)
@@ -49,7 +68,7 @@ def test_a_foreign_page_is_refused_and_calls_nothing(
 )
 def test_the_mcp_server_looks_as_closely(bundled: "Served", header: dict[str, str], status: int) -> None:
     port = int(bundled.mcp.rpartition(":")[2])
-    by_mcp = type(bundled)(port, bundled.mcp)
+    by_mcp = replace(bundled, rest=port)
     sent = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"} | header
     assert by_mcp.call("POST", "/mcp", json.dumps(PING).encode(), sent).status == status
 

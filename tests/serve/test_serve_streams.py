@@ -116,6 +116,13 @@ def test_the_upstream_is_let_go_when_the_reader_of_a_stream_leaves(bundled: "Ser
     assert until(stream.gone)
 
 
+def test_head_does_not_wait_for_a_stream_to_end(bundled: "Served", upstream: "Upstream") -> None:
+    stream = upstream.stream("first")
+    answer = bundled.call("HEAD", RUNS)
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, b"", "text/event-stream")
+    assert until(stream.gone)
+
+
 @pytest.mark.parametrize("kind", ["rest", "mcp"])
 def test_the_upstream_is_let_go_when_the_caller_does_not_wait(
     bundled: "Served", upstream: "Upstream", kind: str

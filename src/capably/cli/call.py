@@ -69,9 +69,9 @@ def call(
 
 def _examined(file: Path, name: str, given: Any, *, reveal: bool) -> "Examined":
     from capably.cli.serve import show_refused
-    from capably.examine import examine
+    from capably.examine import examine_with
 
-    examined = examine(file, given, reveal=reveal)
+    examined = asyncio.run(examine_with(file, given, reveal=reveal))
     if examined.compiled is None or examined.has_errors:
         show_refused([examined])
         raise CommandError(f"`{name}` cannot be called: the document has errors")
@@ -174,11 +174,15 @@ async def _run(operation: "Operation", given: dict[str, Any]) -> int:
 
 
 async def _print(outcome: "Outcome") -> None:
+    from capably.upstream.reply import UpstreamError
+
     if outcome.stream is not None:
         try:
             async for chunk in outcome.stream:
                 sys.stdout.buffer.write(chunk)
                 sys.stdout.buffer.flush()
+        except UpstreamError as problem:
+            raise CommandError("The upstream's answer broke off", problem.reason) from problem
         finally:
             await outcome.stream.aclose()
         return

@@ -39,10 +39,10 @@ def check(*, files: tuple[Path, ...], strict: bool, output: str) -> None:
     from capably.render.text import render_text
 
     examined = [examine(path) for path in documents_below(files)]
-    texts = {item.file: item.text for item in examined}
+    texts = {file: text for item in examined for file, text in item.texts.items()}
     found = [diagnostic for item in examined for diagnostic in item.diagnostics]
     if output == "json":
-        result = render_ndjson(found, texts)
+        result = "".join(render_ndjson(item.file, item.diagnostics) for item in examined)
     elif output == "sarif":
         result = render_sarif(found, texts, {code: (page.title, page.text) for code, page in CODES.items()})
     else:

@@ -93,7 +93,7 @@ async def _demo(service: "ThreadsSettings", port: int, ports: dict[str, int], st
         key = await _fresh_key(service.data)
         given = Given(sets={"baseurl": f"127.0.0.1:{listening_on}", "AIMLAPI_API_KEY": key})
         settings = Settings(given=given, ports=ports)
-        documents = open_documents([THREADS_RUNS], settings)
+        documents = await open_documents([THREADS_RUNS], settings)
         listeners = await stack.enter_async_context(running(documents, settings))
         stage = await _set_up(f"http://127.0.0.1:{listening_on}", key)
         show_listeners(documents, listeners)

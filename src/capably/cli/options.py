@@ -1,5 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Pair(click.ParamType[tuple[str, str]]):
-    """``NAME=VALUE``, as a pair of texts."""
+    """``NAME=VALUE``, as a pair of texts; the parameter's metavar says what both are called."""
 
     name = "NAME=VALUE"
 
@@ -24,8 +25,16 @@ class Pair(click.ParamType[tuple[str, str]]):
             return value
         name, equals, text = str(value).partition("=")
         if not name or not equals:
-            self.fail(f"`{value}` is not NAME=VALUE", param, ctx)
+            form = param.metavar if param is not None and param.metavar else self.name
+            self.fail(f"`{value}` is not {form.strip('[].')}", param, ctx)
         return name, text
+
+
+def finite(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    """A number that time can be measured with: ``nan`` and ``inf`` are numbers to Python, too."""
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a number of seconds")
+    return value
 
 
 def given_options(command: Command) -> Command:

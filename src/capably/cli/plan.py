@@ -52,7 +52,7 @@ def plan(*, files: tuple[Path, ...], output: str) -> None:
         errors = [item for item in examined.diagnostics if item.is_error]
         if errors:
             sys.stdout.flush()
-            sys.stderr.write(render_text(errors, {examined.file: examined.text}, colour=wants_colour(sys.stderr)))
+            sys.stderr.write(render_text(errors, examined.texts, colour=wants_colour(sys.stderr)))
     sys.exit(1 if failed else 0)
 
 
@@ -100,11 +100,7 @@ def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
         for name, value in example["headers"].items():
             yield f"           {name}: {value}"
         if example["body"] is not None:
-            yield (
-                f"           {example['body']!r}"
-                if isinstance(example["body"], str)
-                else f"           {_compact(example)}"
-            )
+            yield f"           {_compact(example['body'])}"
 
 
 def _target_name(target: "TargetDescription") -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from capably.cli.console import bold, hint, table, wants_colour
-from capably.cli.options import Pair, given_from, given_options
+from capably.cli.options import Pair, finite, given_from, given_options
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ MAX_PORT = 65535
     "--timeout",
     "timeout_s",
     type=click.FloatRange(min=0, min_open=True),
+    callback=finite,
     default=60.0,
     show_default=True,
     metavar="SECONDS",
@@ -94,7 +95,7 @@ async def _serve(files: Sequence[Path], settings: "Settings", stop: asyncio.Even
     from capably.app import RefusedError, open_documents, running
 
     try:
-        documents = open_documents(files, settings)
+        documents = await open_documents(files, settings)
     except RefusedError as refused:
         show_refused(refused.examined)
         raise
@@ -109,7 +110,7 @@ def show_refused(examined: Sequence["Examined"]) -> None:
     from capably.render.text import render_text
 
     errors = [diagnostic for item in examined for diagnostic in item.diagnostics if diagnostic.is_error]
-    texts = {item.file: item.text for item in examined}
+    texts = {file: text for item in examined for file, text in item.texts.items()}
     sys.stderr.write(render_text(errors, texts, colour=wants_colour(sys.stderr)))
 
 

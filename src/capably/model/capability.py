@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from capably.document import Node
-from capably.model.consumes import Consumes, Import
+from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes
 from capably.model.fields import Record, key
 
@@ -29,14 +29,14 @@ class Bind(Record):
     keys: dict[str, str] | None = key("keys", "Variables of the document and where each is found.")
     location: str | None = key("location", "The file that holds the values; the environment when absent.")
     description: str | None = key("description", "What the values are for.")
-    import_: str | None = key("import", "The namespace to take from another file.")
-    from_: str | None = key("from", "The file to take it from.")
-    as_: str | None = key("as", "The namespace it gets here.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability(Record):
-    """A capability document, decoded. ``exposes`` holds one record of its kind per server."""
+    """A capability document, decoded.
+
+    ``exposes`` holds one record of its kind per server, ``not_imported`` the namespaces whose import failed.
+    """
 
     file: str
     version: str
@@ -44,7 +44,7 @@ class Capability(Record):
     binds: tuple[Bind, ...] = ()
     consumes: tuple[Consumes, ...] = ()
     exposes: tuple[Exposes, ...] = ()
-    imports: tuple[Import, ...] = ()
+    not_imported: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:

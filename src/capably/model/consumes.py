@@ -57,13 +57,3 @@ class Consumes(Record):
     authentication: Authentication | None = key("authentication", "How requests are authenticated.")
     resources: tuple[ConsumedResource, ...] = key("resources", "The API's paths.", default=())
     tunnel: Node | None = key("tunnel", "A private network the API is reached through.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import(Record):
-    """An entry that stands in another file."""
-
-    import_: str = key("import", "The namespace to take from another file.", required=True)
-    from_: str | None = key("from", "The file to take it from.")
-    as_: str | None = key("as", "The namespace it gets here.")
-    description: str | None = key("description", "What it is for.")

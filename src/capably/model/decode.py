@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from capably.diagnostics import Diagnostic, did_you_mean, error, nearest, warning
 from capably.document import Mapping, Node, Scalar, Sequence
 from capably.model.capability import Bind, Capability, Info
-from capably.model.consumes import Consumes, Import
+from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes, ExposesMcp, ExposesRest
 from capably.model.fields import Record
 
@@ -49,15 +49,13 @@ def decode(version: str, file: str, root: Mapping) -> tuple[Capability, list[Dia
     body = capability if isinstance(capability, Mapping) else Mapping({}, root.span)
     info_node = root.get("info")
     info = decode_record(Info, info_node, "info", found) if info_node is not None and not _is_null(info_node) else None
-    consumed = _both(root, body, "consumes")
     decoded = Capability(
         node=root,
         file=file,
         version=version,
         info=info,
         binds=tuple(_records(Bind, _both(root, body, "binds"), "binds", found)),
-        consumes=tuple(_records(Consumes, _entries(consumed, imported=False), "consumes", found)),
-        imports=tuple(_records(Import, _entries(consumed, imported=True), "consumes", found)),
+        consumes=tuple(_records(Consumes, _both(root, body, "consumes"), "consumes", found)),
         exposes=tuple(_servers(_both(root, body, "exposes"), found)),
     )
     _unknown_keys(root, _ROOT_KEYS, "the document", found)
@@ -71,21 +69,6 @@ _BODY_KEYS = ("binds", "consumes", "exposes", "aggregates")
 
 def _both(root: Mapping, body: Mapping, key: str) -> list[Node]:
     return [node for node in (root.get(key), body.get(key)) if node is not None]
-
-
-def _entries(sections: list[Node], *, imported: bool) -> list[Node]:
-    """The sections with only their imported entries, or only the others."""
-    return [
-        Sequence(tuple(item for item in node.items if _is_import(item) is imported), node.span)
-        if isinstance(node, Sequence)
-        else node
-        for node in sections
-        if isinstance(node, Sequence) or not imported
-    ]
-
-
-def _is_import(node: Node) -> bool:
-    return isinstance(node, Mapping) and "import" in node.entries
 
 
 def _records(kind: type[AnyRecord], nodes: Iterable[Node], key: str, found: list[Diagnostic]) -> list[AnyRecord]:

@@ -13,7 +13,7 @@ from capably.document import Node, Scalar, plain
 from capably.expr.names import Match, find_name, fold
 from capably.expr.reference import GENERIC_SCOPES, InputReference, StrayReference, read_reference, strip_scope
 from capably.expr.source import Constant, FromInput, Source, Text
-from capably.expr.template import Hole, cut
+from capably.expr.template import Hole, cut, holes
 from capably.model.exposes import Exposed
 from capably.model.values import Parameter
 from capably.plan.operation import Input, Kind, Location, Origin
@@ -61,6 +61,7 @@ class Binder:
         self._variables = variables
         self._found = found
         self._scopes = (*GENERIC_SCOPES, front.namespace)
+        self._of_base = {hole.name for hole in holes(candidate.consumes.base_uri, single=True)}
         self._inputs: dict[str, Input] = {}
         self._fixed: dict[str, Source] = {}
         self._referred: set[str] = set()
@@ -104,7 +105,7 @@ class Binder:
         outer = find_name(head, self._inputs).one
         if tail and outer is not None and not self._variables.binds(hole.name):
             return FromInput(outer, tuple(tail.split(".")))
-        if self._variables.binds(hole.name) or hole.name.upper() == hole.name:
+        if self._variables.binds(hole.name) or hole.name.upper() == hole.name or hole.name in self._of_base:
             return Constant(self._variables.use(hole.name, span))
         return self._refer(hole.name, None, span, Origin.TEMPLATE)
 
@@ -140,10 +141,12 @@ class Binder:
         )
 
     def _place(self, placeholder: str) -> None:
-        declared = find_name(placeholder, self._inputs).one
-        if declared is not None:
-            item = self._inputs[declared]
-            self._inputs[declared] = replace(item, location=Location.PATH, wire_name=placeholder, required=True)
+        declared = (item.name for item in self._inputs.values() if item.origin is Origin.DECLARED)
+        matched = find_name(placeholder, declared)
+        if matched.one is not None:
+            item = replace(self._inputs[matched.one], location=Location.PATH, wire_name=placeholder, required=True)
+            self._inputs[item.name] = item
+            self._tell_if_loose(item, item.name, matched.match, self._front.span)
             return
         schema = {"type": "string"}
         self._inputs[placeholder] = Input(
@@ -212,17 +215,27 @@ class Binder:
 
     def _part(self, parts: list[str], target: TargetParameter | None, span: Span, origin: Origin) -> Source:
         """``rest.body.customer.id`` and ``rest.query.page``: the part of the request is named too."""
-        if parts[0] != _WHOLE_BODY or self._front.kind is Kind.MCP:
-            name = ".".join(parts[1:])
-            is_new = not find_name(name, self._inputs).names
-            source = self._refer(name, target, span, origin)
-            if is_new and self._front.kind is Kind.REST and name in self._inputs:
-                location = Location(_PARTS_OF_A_REQUEST[parts[0]])
-                location = Location.QUERY if location is Location.PATH else location  # no route has it
-                self._inputs[name] = replace(self._inputs[name], location=location, wire_name=name)
+        if parts[0] == _WHOLE_BODY and self._front.kind is Kind.REST:
+            return self._field_of_body(parts, target, span, origin)
+        name = ".".join(parts[1:])
+        is_new = not find_name(name, self._inputs).names
+        source = self._refer(name, target, span, origin)
+        if is_new and self._front.kind is Kind.REST and name in self._inputs:
+            location = Location(_PARTS_OF_A_REQUEST[parts[0]])
+            location = Location.QUERY if location is Location.PATH else location  # no route has it
+            self._inputs[name] = replace(self._inputs[name], location=location, wire_name=name)
+        return source
+
+    def _field_of_body(self, parts: list[str], target: TargetParameter | None, span: Span, origin: Origin) -> Source:
+        is_new = not find_name(_WHOLE_BODY, self._inputs).names
+        source = self._refer(_WHOLE_BODY, None, span, origin)
+        if not isinstance(source, FromInput):
             return source
-        self._refer(_WHOLE_BODY, None, span, origin)
-        return FromInput(_WHOLE_BODY, tuple(parts[1:]))
+        item = self._inputs[source.name]
+        if item.origin is not Origin.DECLARED:
+            is_needed = target is None or target.required or (item.required and not is_new)
+            self._inputs[item.name] = replace(item, required=is_needed)
+        return FromInput(item.name, tuple(parts[1:]))
 
     def _known(self, matched: str, name: str, match: Match, target: TargetParameter | None, span: Span) -> str:
         item = self._inputs[matched]
@@ -232,12 +245,15 @@ class Binder:
             order = [renamed if known is item else known for known in self._inputs.values()]
             self._inputs = {known.name: known for known in order}
             matched = name
+        self._tell_if_loose(item, name, match, span)
+        self._referred.add(matched)
+        return matched
+
+    def _tell_if_loose(self, item: Input, name: str, match: Match, span: Span) -> None:
         if match is not Match.EXACT:
             where = f"{{{item.wire_name}}}" if item.location is Location.PATH else item.wire_name
             message = f"`{name}` is taken to mean `{where}`: the names match {match.value}"
             self._found.append(warning("REF006", message, span, f"write `{item.wire_name}` in both places"))
-        self._referred.add(matched)
-        return matched
 
     def _described(self, item: Input, target: TargetParameter | None) -> Input:
         if target is None or target.type not in {"string", "number", "integer", "boolean"}:
@@ -252,8 +268,8 @@ class Binder:
 
     def _infer(self, name: str, target: TargetParameter | None, origin: Origin) -> None:
         location = Location.ARGUMENT
-        kind, required, description = "string", True, ""
-        schema: dict[str, Any] = {"type": "string"}
+        kind, required, description = ("object" if fold(name) == _WHOLE_BODY else "string"), True, ""
+        schema: dict[str, Any] = {"type": kind}
         whole = self._front.kind is Kind.REST and fold(name) == _WHOLE_BODY
         if target is not None:
             kind, schema, required, description = (

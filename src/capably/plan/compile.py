@@ -69,8 +69,9 @@ class _Compiler:
     def __init__(self, capability: Capability, given: Given, *, reveal: bool) -> None:
         self.capability = capability
         self.variables = Variables(capability.binds, given, reveal=reveal)
-        self.known = directory((entry.namespace for entry in capability.consumes), candidates(capability.consumes))
-        self.imported = {entry.as_ or entry.import_ for entry in capability.imports}
+        self.known = directory(
+            (entry.namespace for entry in capability.consumes), candidates(capability.consumes, self.variables.binds)
+        )
         self.found: list[Diagnostic] = []
         self.upstreams: dict[str, str] = {}
         self._credentials: dict[int, Credentials] = {}
@@ -121,7 +122,7 @@ class _Compiler:
 
     def operation(self, site: _Site, calls: Counter[str]) -> Operation | None:
         exposed = site.exposed
-        if exposed.call is None or self.is_imported(exposed.call):
+        if exposed.call is None or self.is_not_imported(exposed.call):
             self.leave_out(site)
             return None
         nth = calls[exposed.call]
@@ -136,15 +137,13 @@ class _Compiler:
             return None
         return self.compiled(site, decision, route)
 
-    def is_imported(self, call: str) -> bool:
-        """Whether a call leads into another file, which the rule on imports tells of."""
+    def is_not_imported(self, call: str) -> bool:
+        """Whether a call leads into a file that could not be imported, which has been told where it is imported."""
         namespace = call.partition(".")[0]
-        return namespace in self.imported and namespace not in self.known
+        return namespace in self.capability.not_imported and namespace not in self.known
 
     def leave_out(self, site: _Site) -> None:
         if site.exposed.call is not None:
-            message = f"the operation calls the imported `{site.exposed.call.partition('.')[0]}`: it is left out"
-            self.found.append(warning("DOC013", message, site.exposed.value_span("call"), "the others are served"))
             return
         for key in ("steps", "ref"):
             if key in site.exposed.node.entries:

@@ -66,6 +66,8 @@ def _item(node: Node, found: list[Diagnostic]) -> Shape | None:
     if not isinstance(node, Sequence):
         return _nested(node, None, found)
     outputs = [output for item in node.items if (output := decode_record(Output, item, "items", found)) is not None]
+    if not node.items:
+        return Whole(ROOT)
     if not outputs:
         return None
     if not all(output.name for output in outputs):

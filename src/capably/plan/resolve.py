@@ -181,7 +181,7 @@ def _request_key(item: Candidate) -> tuple[str, ...]:
     return (
         item.operation.method,
         "/".join(_folded_segments(item.path)),
-        *sorted(f"{parameter.location} {parameter.name}" for parameter in item.parameters),
+        *sorted(f"{parameter.location} {fold(parameter.name)}" for parameter in item.parameters),
         *(repr(plain(node)) for node in stated if node is not None),
     )
 

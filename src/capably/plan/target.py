@@ -1,6 +1,6 @@
 """A consumed operation as a whole: its full path and every parameter, from all levels of the document."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,17 +54,21 @@ class Candidate:
         return self.operation.value_span("name")
 
 
-def candidates(consumes: tuple[Consumes, ...]) -> list[Candidate]:
-    """Every consumed operation of a document, in its order."""
+def candidates(
+    consumes: tuple[Consumes, ...], is_bound: Callable[[str], bool] = lambda _name: False
+) -> list[Candidate]:
+    """Every consumed operation of a document, in its order; a placeholder that is bound is no parameter."""
     return [
-        _candidate(entry, resource, operation)
+        _candidate(entry, resource, operation, is_bound)
         for entry in consumes
         for resource in entry.resources
         for operation in resource.operations
     ]
 
 
-def _candidate(entry: Consumes, resource: ConsumedResource, operation: ConsumedOperation) -> Candidate:
+def _candidate(
+    entry: Consumes, resource: ConsumedResource, operation: ConsumedOperation, is_bound: Callable[[str], bool]
+) -> Candidate:
     path = join_path(resource.path, operation.path)
     declared: dict[tuple[str, str], TargetParameter] = {}
     for level in (entry.inputs, resource.inputs, operation.inputs):
@@ -74,7 +78,7 @@ def _candidate(entry: Consumes, resource: ConsumedResource, operation: ConsumedO
     parameters = list(declared.values())
     names = [item.name for item in parameters if item.location == Location.PATH]
     for hole in holes(path, single=True):
-        if not find_name(hole.name, names).names:
+        if not find_name(hole.name, names).names and not is_bound(hole.name):
             names.append(hole.name)
             parameters.append(_undeclared(hole.name, resource.value_span("path")))
     return Candidate(entry, resource, operation, path, tuple(parameters))

@@ -1,8 +1,8 @@
 """Variables: what a document leaves to be given from outside, and what was given.
 
 ``{{ns.KEY}}`` and ``{{KEY}}`` name a key of a bind; any other name that no parameter explains is a free variable. A
-value comes from ``--set``, else from the environment. While a plan is compiled every use is noted, so that all
-missing values can be told at once.
+value comes from ``--set``, else from where the bind says: its location or the environment. While a plan is compiled
+every use is noted, so that all missing values can be told at once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,14 +15,26 @@ from capably.model.capability import Bind
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is given from outside: ``--set`` values, the environment, ``--upstream`` base URIs by namespace."""
+    """What is given from outside.
+
+    ``sets`` are ``--set`` values by name, ``environ`` the environment, ``upstreams`` base URIs by namespace, ``bound``
+    the values that binds with a location gave, by ``namespace.KEY``.
+    """
 
     sets: Mapping[str, str] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict)
     upstreams: Mapping[str, str] = field(default_factory=dict)
+    bound: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 NOTHING_GIVEN = Given()
+READABLE = frozenset({"file", "vault"})
+"""Schemes of bind locations that can be read; a location without a scheme is a file."""
+
+
+def scheme_of(location: str) -> str:
+    """The scheme of a bind's location."""
+    return location.partition("://")[0].lower() if "://" in location else "file"
 
 
 class VariableKind(StrEnum):
@@ -37,8 +49,8 @@ class VariableKind(StrEnum):
 class Variable:
     """A name that needs a value.
 
-    ``name`` is what ``--set`` takes, ``environment`` the variables that are looked at, in this order. ``value`` is
-    ``None`` when nothing gives one: neither absent nor empty values count.
+    ``name`` is what ``--set`` takes, ``environment`` the variables that are looked at, in this order, ``location``
+    where a bind says the value is instead. ``value`` is ``None`` when nothing gives one: neither absent nor empty ones count.
     """
 
     name: str
@@ -48,6 +60,7 @@ class Variable:
     value: str | None = field(repr=False)
     is_bound: bool = True
     written: tuple[str, ...] = ()
+    location: str | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,11 +89,12 @@ class Variables:
         self._keys: dict[str, tuple[str, str]] = {}
         self._namespaces: set[str] = set()
         self._used: dict[str, Variable] = {}
+        self._located: dict[str, tuple[str, str]] = {}
         for bind in binds:
             self._add(bind)
 
     def _add(self, bind: Bind) -> None:
-        namespace = bind.as_ or bind.namespace
+        namespace = bind.namespace
         if namespace is not None:
             self._namespaces.add(namespace)
         for key, source in (bind.keys or {}).items():
@@ -89,6 +103,8 @@ class Variables:
             self._keys.setdefault(key, (name, source))
             if namespace is not None:
                 self._keys[f"{namespace}.{key}"] = (name, source)
+            if bind.location is not None and scheme_of(bind.location) in READABLE:
+                self._located[name] = (bind.location, f"{namespace}.{key}")
 
     def binds(self, name: str) -> bool:
         """Whether a bind explains this name: as a key, or as an unlisted key of a known namespace."""
@@ -131,9 +147,12 @@ class Variables:
         elif not name:
             name = written
             environment = tuple(dict.fromkeys((written, written.upper())))
+        location, bound = self._located.get(name, (None, ""))
+        environment = environment if location is None else ()
         values = [self._given.sets.get(spelling) for spelling in dict.fromkeys((written, name, *spellings))]
         values += [self._given.environ.get(variable) for variable in environment]
+        values += [self._given.bound.get(bound)]
         value = next((found for found in values if found), None)
         is_bound = self.binds(written)
         kind = VariableKind.SECRET if secret or is_bound else VariableKind.FREE
-        return Variable(name, kind, environment, (), value, is_bound, (written,))
+        return Variable(name, kind, environment, (), value, is_bound, (written,), location)

@@ -1,22 +1,19 @@
 """Findings as JSON, one object a line for each document, for scripts and editors."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from capably.diagnostics import Diagnostic, Severity, Span
 from capably.render.count import count
 
 
-def render_ndjson(diagnostics: Iterable[Diagnostic], texts: Mapping[str, str]) -> str:
-    """One line of JSON for each document, in the order of ``texts``, with or without findings.
+def render_ndjson(file: str, found: Iterable[Diagnostic]) -> str:
+    """The line of JSON about one document.
 
     The output is ASCII: characters that a terminal would obey or that a reader might take for a line break are escaped.
     """
-    by_file: dict[str, list[Diagnostic]] = {file: [] for file in texts}
-    for item in diagnostics:
-        by_file.setdefault(item.span.file, []).append(item)
-    return "".join(json.dumps(document_json(file, found)) + "\n" for file, found in by_file.items())
+    return json.dumps(document_json(file, list(found))) + "\n"
 
 
 def document_json(file: str, found: list[Diagnostic]) -> dict[str, Any]:

@@ -39,10 +39,3 @@ def path_without_place(capability: Capability, _compiled: Compiled) -> Iterator[
                 )
                 advice = f"add it to the path, such as `{item.path.rstrip('/')}/{{{parameter.name}}}`"
                 yield warning("REF007", message, parameter.span, advice)
-
-
-def import_not_followed(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
-    """Consumed entries that are taken from other files, which this version does not follow."""
-    for entry in capability.imports:
-        message = f"`{entry.import_}` is imported from another file, which this version does not follow"
-        yield warning("DOC013", message, entry.key_span("import"), "copy the entry into this document")

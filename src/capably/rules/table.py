@@ -13,9 +13,8 @@ Rule: TypeAlias = Callable[[Capability, Compiled], Iterator[Diagnostic]]
 RULES: tuple[Rule, ...] = (
     references.operation_named_twice,
     references.path_without_place,
-    references.import_not_followed,
     variables.variable_not_bound,
-    variables.bind_from_a_file,
+    variables.location_not_readable,
     inputs.inputs_inferred,
     servers.nothing_served,
     servers.part_not_served,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from capably.diagnostics import Diagnostic, warning
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled
-from capably.plan.variables import VariableKind
+from capably.plan.variables import READABLE, VariableKind, scheme_of
 
 
 def variable_not_bound(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
@@ -22,10 +22,10 @@ def variable_not_bound(_capability: Capability, compiled: Compiled) -> Iterator[
             yield warning("VAR001", message, variable.spans[0], advice)
 
 
-def bind_from_a_file(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
-    """Binds whose values are in a file, which this version does not read."""
+def location_not_readable(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """Binds whose values are in a place no provider reads."""
     for bind in capability.binds:
-        if bind.location is not None:
-            message = f"`{bind.namespace}` is bound to a file, which this version does not read"
-            advice = "give its keys with --set or in the environment"
+        if bind.location is not None and scheme_of(bind.location) not in READABLE:
+            message = f"`{bind.namespace}` is bound to {bind.location}, which is not read"
+            advice = f"give its keys with --set or in the environment; read are {' and '.join(sorted(READABLE))} locations"
             yield warning("VAR003", message, bind.value_span("location"), advice)

@@ -40,7 +40,7 @@ def _secret(block: Authentication, key: str, reveal: Reveal, found: list[Diagnos
     node = block.node.get(key)
     if isinstance(node, Scalar) and node.value == "" and key == "username":
         return ""  # a password alone, as tokens for some APIs are
-    if not isinstance(node, Scalar) or not node.text.strip():
+    if not isinstance(node, Scalar) or node.value is None or not node.text.strip():
         message = f"`{block.type}` authentication needs `{key}`"
         found.append(error("AUT002", message, block.value_span(key), f"add `{key}: '{{{{env.NAME}}}}'` and a bind"))
         return ""

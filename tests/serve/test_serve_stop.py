@@ -1,0 +1,93 @@
+"""Stopping: a signal ends new calls, lets open ones end, and the process leaves with 0."""
+
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Upstream
+    from tests.serve.conftest import Answer, Process, Serve, Start
+
+RUNS = "/v1/threads/t1/runs"
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
+signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+
+
+@pytest.fixture
+def process(start: "Start", given: dict[str, Any]) -> "Process":
+    return start("serve", *given["arguments"], env=given["env"], ready=True)
+
+
+def test_an_idle_server_leaves_at_once_though_callers_keep_their_connections(process: "Process") -> None:
+    with socket.create_connection(("127.0.0.1", process.served.rest), timeout=5) as connection:
+        connection.sendall(f"GET {RUNS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert b"200 OK" in connection.recv(1000)
+        began = time.monotonic()
+        assert process.stop() == 0
+        assert time.monotonic() - began < 3
+    assert "stopping" in process.stderr
+    assert "ERROR" not in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+@signals
+def test_an_open_call_ends_with_its_answer_while_new_ones_are_refused(
+    process: "Process", upstream: "Upstream", number: signal.Signals
+) -> None:
+    held = upstream.play(b"", hold=True)
+    served = process.served
+    answers: list[Answer] = []
+    caller = threading.Thread(target=lambda: answers.append(served.call("GET", RUNS)))
+    caller.start()
+    assert held.asked.wait(10)
+    process.popen.send_signal(number)
+    for port in (served.rest, int(served.mcp.split(":")[2].partition("/")[0])):
+        assert refuses(port)
+    held.send(OK + b'{"late": false}')
+    held.over.set()
+    caller.join()
+    assert process.end() == 0
+    (answer,) = answers
+    assert (answer.status, answer.json) == (200, {"late": False})
+
+
+def refuses(port: int) -> bool:
+    """Whether nobody listens at a port, now or soon."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except ConnectionRefusedError:
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@signals
+def test_a_second_signal_ends_it_at_once(process: "Process", upstream: "Upstream", number: signal.Signals) -> None:
+    held = upstream.play(b"", hold=True)
+    with socket.create_connection(("127.0.0.1", process.served.rest), timeout=5) as connection:
+        connection.sendall(f"GET {RUNS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert held.asked.wait(10)
+        process.popen.send_signal(number)
+        process.until("stopping")
+        began = time.monotonic()
+        assert process.stop(number) == 130
+        assert time.monotonic() - began < 2
+    assert held.gone.wait(5)
+
+
+def test_a_stream_that_does_not_end_is_cut_when_its_time_is_over(serve: "Serve", upstream: "Upstream") -> None:
+    served = serve()
+    stream = upstream.stream("first")
+    with socket.create_connection(("127.0.0.1", served.rest), timeout=10) as connection:
+        connection.sendall(f"GET {RUNS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert b"first" in connection.recv(1000)
+        served.stop()
+        assert not stream.gone.wait(0.3), "a stream may go on for a while"
+        assert stream.gone.wait(5)
+        assert b"\r\n0\r\n" not in connection.recv(1000)
