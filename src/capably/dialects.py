@@ -68,9 +68,10 @@ def canonical(document: Document) -> tuple[str, Mapping | None, list[Diagnostic]
 
 
 def _other_kind(root: Mapping, start: Span) -> Diagnostic:
-    kind = next((name for key, name in _KIND_OF_FILE.items() if key in root.entries), None)
-    if kind is not None:
-        return error("DOC004", f"this is {kind}, not a capability document", start, _START)
+    known = next((key for key in _KIND_OF_FILE if key in root.entries), None)
+    if known is not None:
+        message = f"this is {_KIND_OF_FILE[known]}, not a capability document"
+        return error("DOC004", message, root.key_span(known), _START)
     first = next(iter(root.entries.values()), None)
     span = first.key_span if first is not None else start
     message = "this is not a capability document: it has no `ikanos` or `naftiko` key"

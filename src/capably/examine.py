@@ -49,7 +49,7 @@ async def examine_with(path: Path, given: Given, *, reveal: bool = True) -> Exam
     loaded = load(path)
     if not reveal or loaded.capability is None:
         return _examined(loaded, given, [], reveal=False)
-    bound, problems = await read_binds(loaded.capability.binds, given.environ)
+    bound, problems = await read_binds(loaded.capability.binds, given.environ, given.sets)
     return _examined(loaded, replace(given, bound=bound), problems, reveal=True)
 
 
@@ -60,7 +60,14 @@ def _examined(loaded: Loaded, given: Given, problems: list[Diagnostic], *, revea
     found = [*loaded.diagnostics, *problems, *compiled.diagnostics]
     for rule in RULES:
         found += rule(loaded.capability, compiled)
-    return Examined(loaded.file, loaded.texts, loaded.capability, compiled, tuple(_gathered(in_order(found))))
+    told = _gathered(in_order(_without_consequences(found)))
+    return Examined(loaded.file, loaded.texts, loaded.capability, compiled, tuple(told))
+
+
+def _without_consequences(found: list[Diagnostic]) -> list[Diagnostic]:
+    """Without the remark that nothing is left to serve, where an error has said why."""
+    has_cause = any(item.is_error and item.code != "DOC015" for item in found)
+    return [item for item in found if not (has_cause and item.code == "DOC015")]
 
 
 def _gathered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -1,5 +1,6 @@
 """A document in, what capably makes of it out: findings, operations, and the request that given inputs would make."""
 
+import asyncio
 import json
 import asyncio
 from collections.abc import Mapping

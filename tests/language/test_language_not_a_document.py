@@ -25,14 +25,13 @@ START = "a capability document starts with `ikanos: 1.0.0-beta4` (or `naftiko: 1
         ("swagger: '2.0'\n", "error DOC004 1:1 this is a Swagger document, not a capability document"),
         ("asyncapi: 3.0.0\n", "error DOC004 1:1 this is an AsyncAPI document, not a capability document"),
         ("arazzo: 1.0.0\n", "error DOC004 1:1 this is an Arazzo document, not a capability document"),
-        ("services: {}\n", "error DOC004 1:1 this is a Compose file, not a capability document"),
+        ("version: '3'\nservices: {}\n", "error DOC004 2:1 this is a Compose file, not a capability document"),
         (
             "apiVersion: v1\nkind: Pod\n",
             "error DOC004 1:1 this is a Kubernetes-style resource, not a capability document",
         ),
         ("ikanos: 2.0\n", "error DOC007 1:9 `2.0` is not a version of `ikanos`"),
         ("a: [1\n", "error DOC002 2:1 this is not valid YAML: did not find expected ',' or ']'"),
-        ("a: {{b}}\n", "error DOC002 1:4 a key must be text"),
         ("a:\n\tb: 1\n", "error DOC002 2:1 this is not valid YAML: found character that cannot start any token"),
         (b"ikanos: \xff\n", "error DOC001 1:9 the file is not UTF-8 text"),
         (b"ikanos: \x00\n", "error DOC002 1:9 this is not valid YAML: control characters are not allowed"),
@@ -51,8 +50,7 @@ START = "a capability document starts with `ikanos: 1.0.0-beta4` (or `naftiko: 1
 def test_a_file_of_another_kind_is_one_error(language: Any, text: str | bytes, finding: str) -> None:
     reading = language.read(text)
     errors = [line for line in reading.findings if line.startswith("error")]
-    assert finding in errors
-    assert len(errors) == 1 or "a key must be text" in finding
+    assert errors == [finding]
 
 
 def test_a_document_that_lost_its_indentation_is_one_error(language: Any) -> None:
@@ -91,7 +89,7 @@ def test_a_missing_file_names_the_ones_beside_it(language: Any) -> None:
              --> a.yaml:1:1
               |
             1 | openapi: 3.1.0
-              | ^
+              | ^^^^^^^
               = help: {START}
               = docs: capably explain DOC004
 
@@ -132,6 +130,9 @@ def test_a_missing_file_names_the_ones_beside_it(language: Any) -> None:
             """\
             error[DOC002]: this is not valid YAML: found unexpected end of stream
              --> a.yaml:2:1
+              |
+            2 |
+              | ^
               = help: check the quoting and the indentation around this place
               = note: a.yaml:1:7: while scanning a quoted scalar
               = docs: capably explain DOC002
@@ -142,14 +143,6 @@ def test_a_missing_file_names_the_ones_beside_it(language: Any) -> None:
         (
             "ikanos: 1.0.0-beta4\ncapability: {}\nikanos: 1.0.0-beta3\n",
             """\
-            error[DOC015]: there is nothing to serve: it exposes no server
-             --> a.yaml:2:1
-              |
-            2 | capability: {}
-              | ^^^^^^^^^^
-              = help: add `exposes:` with a `type: rest` or `type: mcp` server whose operations have a `call`
-              = docs: capably explain DOC015
-
             error[DOC003]: the key `ikanos` stands twice in one mapping
              --> a.yaml:3:1
               |
@@ -159,7 +152,7 @@ def test_a_missing_file_names_the_ones_beside_it(language: Any) -> None:
               = note: a.yaml:1:1: first written here
               = docs: capably explain DOC003
 
-            2 errors in 1 file
+            1 error in 1 file
             """,
         ),
     ],

@@ -89,6 +89,13 @@ async def test_a_key_the_file_lacks_is_missing_and_the_file_is_named(write: Writ
     assert missing.help_lines[1] == "  give it in s.yaml, or with --set TOKEN=VALUE"
 
 
+async def test_a_file_is_not_read_when_every_key_is_set(write: Write) -> None:
+    given = Given(sets={"TOKEN": "t", "secrets.VERSION": "v"})
+    examined = await examine_with(write("fleet.yaml", at("absent.yaml")), given)
+    assert errors(examined) == []
+    assert headers(examined) == {"X-Version": "v", "Authorization": "Bearer t"}
+
+
 def test_a_check_reads_no_values(write: Write) -> None:
     assert errors(examine(write("fleet.yaml", at("absent.yaml")))) == []
 

@@ -111,6 +111,8 @@ class _Compiler:
         )
 
     def port(self, server: Exposes) -> int | None:
+        if server.port is None and server.value_span("port") != server.node.span:
+            return None  # what stands there has been told
         if server.port is None:
             message = f"the `{server.type}` server has no port"
             self.found.append(error("DOC011", message, server.node.span, "add `port: 8080`"))
@@ -124,6 +126,9 @@ class _Compiler:
         exposed = site.exposed
         if exposed.call is None or self.is_not_imported(exposed.call):
             self.leave_out(site)
+            return None
+        if site.kind is Kind.MCP and exposed.name is None:
+            self.found.append(error("DOC011", "`tools` needs `name`", exposed.node.span, "add `name:` here"))
             return None
         nth = calls[exposed.call]
         calls[exposed.call] += 1

@@ -1,6 +1,6 @@
 """Every provider by the scheme of its locations, and reading the binds of a document."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from capably.diagnostics import Diagnostic, error
@@ -20,13 +20,22 @@ def _provider(scheme: str) -> Provider | None:
     return PROVIDERS.get(scheme)
 
 
-async def read_binds(binds: Iterable[Bind], environ: Mapping[str, str]) -> tuple[dict[str, str], list[Diagnostic]]:
-    """The values of every bind that has a location, by ``namespace.KEY``, and what could not be read."""
+def _is_set(bind: Bind, sets: Collection[str]) -> bool:
+    return all(key in sets or f"{bind.namespace}.{key}" in sets for key in bind.keys or {})
+
+
+async def read_binds(
+    binds: Iterable[Bind], environ: Mapping[str, str], sets: Collection[str] = ()
+) -> tuple[dict[str, str], list[Diagnostic]]:
+    """The values of every bind that has a location, by ``namespace.KEY``, and what could not be read.
+
+    A place is not asked for a bind whose keys are all among ``sets``, the names that ``--set`` gives.
+    """
     values: dict[str, str] = {}
     found: list[Diagnostic] = []
     for bind in binds:
         provider = _provider(scheme_of(bind.location)) if bind.location is not None else None
-        if provider is None or bind.location is None:
+        if provider is None or bind.location is None or _is_set(bind, sets):
             continue
         place = Place(bind.location, Path(bind.node.span.file), environ)
         try:

@@ -28,8 +28,14 @@ def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagn
     if any(server.operations for server in compiled.plan.servers):
         return
     span = capability.key_span("capability")
-    stated = "no server of it has an operation that can be served" if capability.exposes else "it exposes no server"
     advice = "add `exposes:` with a `type: rest` or `type: mcp` server whose operations have a `call`"
+    if capability.exposes:
+        stated = "no server of it has an operation that can be served"
+    elif "capability" in capability.node.entries:
+        stated = "it exposes no server"
+    else:
+        stated = "it only holds entries for other documents"
+        advice = "import it: `- import: NAMESPACE` with `from: ./this-file.yaml`, and serve that document"
     yield error("DOC015", f"there is nothing to serve: {stated}", span, advice)
 
 

@@ -27,5 +27,7 @@ def location_not_readable(capability: Capability, _compiled: Compiled) -> Iterat
     for bind in capability.binds:
         if bind.location is not None and scheme_of(bind.location) not in READABLE:
             message = f"`{bind.namespace}` is bound to {bind.location}, which is not read"
-            advice = f"give its keys with --set or in the environment; read are {' and '.join(sorted(READABLE))} locations"
+            advice = (
+                f"give its keys with --set or in the environment; read are {' and '.join(sorted(READABLE))} locations"
+            )
             yield warning("VAR003", message, bind.value_span("location"), advice)
