@@ -3,7 +3,7 @@
 Every document below a folder is examined as `capably serve` would, with a made-up value for each free variable and
 secret. Each exposed operation gets sample inputs, and the request it would make is looked at: no brace and no hole
 in the URL, the method of the operation that is called, every required parameter in place, a body where one is needed.
-Where several operations share the name that is called, the choice is compared with the evidence of path and description.
+Where several operations share the called name, the choice is compared with the evidence of path and description.
 
     .venv/bin/python benchmarks/corpus.py FOLDER [--wrong N] [--refused N]
 """

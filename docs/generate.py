@@ -10,6 +10,13 @@ import msgspec
 
 from capably.cli.main import capably
 from capably.codes import CODES
+from capably.model.auth import Authentication
+from capably.model.capability import Bind, Info
+from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
+from capably.model.exposes import ExposedOperation, ExposedResource, ExposesMcp, ExposesRest, Tool, ToolHints
+from capably.model.fields import PUBLISHED, Record
+from capably.model.schema import DocumentedKey, documented_keys
+from capably.model.values import Output, Parameter
 from capably.plan.description import PlanDescription
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -59,7 +66,57 @@ def plan_schema() -> str:
     )
 
 
-PAGES = {"commands.md": command_page, "diagnostics.md": diagnostics_page, "plan.schema.json": plan_schema}
+RECORDS: dict[str, type[Record]] = {
+    "info": Info,
+    "binds": Bind,
+    "consumes": Consumes,
+    "consumes.authentication": Authentication,
+    "consumes.resources": ConsumedResource,
+    "consumes.resources.operations": ConsumedOperation,
+    "inputParameters": Parameter,
+    "outputParameters": Output,
+    "exposes, type: rest": ExposesRest,
+    "exposes.resources": ExposedResource,
+    "exposes.resources.operations": ExposedOperation,
+    "exposes, type: mcp": ExposesMcp,
+    "exposes.tools": Tool,
+    "exposes.tools.hints": ToolHints,
+}
+LANGUAGE = """# The document language, key by key
+
+A document states its version (`naftiko: 0.4` to `1.0.0-alpha3`, `ikanos: 1.0.0-alpha3` to `1.0.0-beta5`) and holds
+`info`, `binds` and `capability` with `consumes` and `exposes`. Files that hold only one of `binds`, `consumes`,
+`exposes` or `aggregates` at their root are there to be imported. Collections of named things are lists whose items have `name`, or, since
+1.0.0-alpha3, maps keyed by name; both are read under every version. *Since* says which published version brought a key;
+`capably` marks those that are in none. `capably schema` prints the same as a JSON Schema.
+"""
+
+
+def language_page() -> str:
+    """What documents can say."""
+    parts = [NOTE + LANGUAGE]
+    for title, kind in RECORDS.items():
+        parts.append(f"## {title}\n\n{(kind.__doc__ or '').partition(chr(10))[0]}\n")
+        parts.append("| key | since | meaning |\n|---|---|---|")
+        parts.append("\n".join(key_row(item) for item in documented_keys(kind)) + "\n")
+    return "\n".join(parts)
+
+
+def key_row(item: DocumentedKey) -> str:
+    """A line of a table of keys."""
+    since = "0.4 to 1.0.0-alpha2" if item.since == PUBLISHED else item.since
+    older = f" Earlier: `{'`, `'.join(item.older)}`." if item.older else ""
+    choices = f" One of {', '.join(item.value.one_of)}." if item.value.one_of else ""
+    need = " Required." if item.required else ""
+    return f"| `{item.name}` | {since} | {item.doc}{choices}{need}{older} |"
+
+
+PAGES = {
+    "language.md": language_page,
+    "commands.md": command_page,
+    "diagnostics.md": diagnostics_page,
+    "plan.schema.json": plan_schema,
+}
 
 
 def main(arguments: list[str]) -> int:

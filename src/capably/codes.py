@@ -203,15 +203,38 @@ CODES: dict[str, Code] = {
     ),
     "AUT001": Code(
         "An authentication scheme is not known",
-        "Requests can be authenticated with bearer, basic and apikey.",
+        "Requests can be authenticated with bearer, basic, apikey, digest, oauth2, oauth1, aws-sig-v4, hmac and "
+        "certificate. Case, `-`, `_` and dots in the name do not matter.",
     ),
     "AUT002": Code(
         "An authentication block lacks something",
-        "bearer needs `token`, basic `username` and `password`, apikey `key` and `value`.",
+        "bearer needs `token`; basic and digest `username` and `password`; apikey `key` and `value`; oauth2 `clientId`, "
+        "`clientSecret` and `tokenEndpoint`; oauth1 `consumerKey` and `consumerSecret`; aws-sig-v4 `accessKeyId` and "
+        "`secretKey`; hmac `secret`; certificate `certificate`. See docs/authentication.md.",
     ),
     "AUT003": Code(
         "An API key is placed where none can be",
-        "`placement` is header (the default), query or cookie.",
+        "`placement` is header (the default), query, cookie or body. In a body the key is a field of a JSON object or a "
+        "form; other bodies have no place for it. Requests without a body carry it in the query instead.",
+    ),
+    "AUT004": Code(
+        "A secret is empty or cannot be sent",
+        "The template has a value, but nothing is left of it, or it holds line breaks or other control characters. No "
+        "request is ever sent with an empty secret.",
+    ),
+    "AUT005": Code(
+        "A word of an authentication block is not known",
+        "Some keys take one of a few words: `grantType`, `clientAuthentication`, `signatureMethod`, `algorithm` and "
+        "`encoding`. The templates of hmac know a few holes, such as `{method}` and `{timestamp}`.",
+    ),
+    "AUT006": Code(
+        "A value of an authentication block cannot be used",
+        "An URL that is not http or https, a key that is not PEM, a number that is negative.",
+    ),
+    "AUT007": Code(
+        "A certificate is not there",
+        "The file that the block names does not exist. Files are relative to the document. `check` does without; calls "
+        "fail until the file is there.",
     ),
     "SRV001": Code(
         "Two servers listen on one port",
@@ -250,5 +273,9 @@ CODES: dict[str, Code] = {
         "A server without authentication is open to the network",
         "Whoever reaches it acts with the credentials of the upstream API. Listen on 127.0.0.1, or put a gateway that "
         "authenticates in front.",
+    ),
+    "SEC004": Code(
+        "Tokens are asked for over plain http",
+        "The client's secret and the token can be read by whoever is on the way. Use https, except on this machine.",
     ),
 }

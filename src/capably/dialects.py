@@ -18,14 +18,14 @@ VERSIONS: dict[str, tuple[str, ...]] = {
 }
 """Versions of the language, by the root key that states them."""
 
-_NAMED = frozenset(
+NAMED = frozenset(
     {
         *("inputParameters", "outputParameters", "resources", "operations", "tools", "prompts", "arguments"),
         *("skills", "flows", "functions", "steps"),
     }
 )
 _BY_NAME = "properties"  # its keys are the author's names, whatever they are
-_RENAMED = {"label": "display", "functions": "flows", "targetName": "target"}
+RENAMED = {"label": "display", "functions": "flows", "targetName": "target"}
 # What stands below these keys is the author's own data or text, not the language's.
 _FREE = frozenset(
     {"with", "body", "value", "default", "const", "enum", "example", "keys", "metadata", "schema", "data"}
@@ -123,18 +123,18 @@ def _convert(node: Node, key: str) -> Node:
         return node
     if isinstance(node, Sequence):
         items = tuple(_convert(item, "") for item in node.items)
-        return Sequence(tuple(_identified(item) for item in items) if key in _NAMED else items, node.span)
+        return Sequence(tuple(_identified(item) for item in items) if key in NAMED else items, node.span)
     if not isinstance(node, Mapping):
         return node
     if key == _BY_NAME:
         named = {name: replace(entry, value=_convert(entry.value, "")) for name, entry in node.entries.items()}
         return Mapping(named, node.span)
-    if key in _NAMED and not _is_single(node):
+    if key in NAMED and not _is_single(node):
         return Sequence(tuple(_named(entry) for entry in node.entries.values()), node.span)
     is_import = "import" in node.entries
     entries: dict[str, Entry] = {}
     for entry in node.entries.values():
-        name = _RENAMED.get(entry.key, entry.key)
+        name = RENAMED.get(entry.key, entry.key)
         if is_import and name == "location":
             name = "from"
         if name != entry.key and name in node.entries:

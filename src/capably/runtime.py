@@ -6,6 +6,7 @@ from typing import Self
 from capably.plan.flow import Call, run
 from capably.plan.operation import Inputs, Operation
 from capably.plan.outcome import Fault, Outcome
+from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.reply import Reply, Trouble, UpstreamError
 
@@ -21,6 +22,7 @@ _FAULTS: dict[Trouble, tuple[int, str, str]] = {
         "The upstream redirected the call",
         "redirects are followed within one origin and for GET only: state the final address as base URI",
     ),
+    Trouble.AUTH: (502, "This server could not authenticate to the upstream", "its operator has to fix that"),
 }
 
 
@@ -30,6 +32,7 @@ class Runtime:
     def __init__(self, limits: ClientLimits) -> None:
         """Prepare; nothing is opened before the context is entered."""
         self._client = Client(limits)
+        self._authenticator = Authenticator(self._client)
 
     async def __aenter__(self) -> Self:
         """Open the upstream client."""
@@ -38,6 +41,7 @@ class Runtime:
 
     async def __aexit__(self, *exc: object) -> None:
         """Close the upstream client."""
+        await self._authenticator.aclose()
         await self._client.__aexit__(*exc)
 
     async def invoke(self, operation: Operation, inputs: Inputs) -> Outcome:
@@ -59,9 +63,11 @@ class Runtime:
 
     async def _perform(self, call: Call) -> Reply:
         try:
-            return await self._client.send(call.request)
+            if call.scheme is None:
+                return await self._client.send(call.request)
+            return await self._authenticator.send(call.scheme, call.request)
         except UpstreamError as problem:
             _log.warning("%s: %s: %s", call.namespace, problem.trouble.value, problem.reason)
             status, title, advice = _FAULTS[problem.trouble]
-            detail = f"`{call.namespace}` gave no usable answer: {advice}"
+            detail = f"`{call.namespace}` gave no usable answer: {problem.told or advice}"
             raise Fault(status, f"upstream-{problem.trouble.value}", title, detail) from problem

@@ -15,7 +15,20 @@ from capably.render.text import render_text
 TEXT = THREADS_RUNS.read_text(encoding="utf-8")
 LINES = TEXT.splitlines()
 VALUES = ["", "null", "[]", "{}", "- a", "[a, {b: c}]", "{name: {name: x}}", "0", "1.5", "true", "'{{'", "'{{}}'"]
-VALUES += ["'{{env.X}}'", "rest.", "rest.body.", "$.", "'$.a[*]'", "'*'", "&a b", "*a", "!!int x", "|", "\u2028", "{{x}}"]
+VALUES += [
+    "'{{env.X}}'",
+    "rest.",
+    "rest.body.",
+    "$.",
+    "'$.a[*]'",
+    "'*'",
+    "&a b",
+    "*a",
+    "!!int x",
+    "|",
+    "\u2028",
+    "{{x}}",
+]
 
 
 @pytest.fixture(scope="module")

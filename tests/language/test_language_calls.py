@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 
-
 def operation(name: str, method: str = "GET", **more: Any) -> dict[str, Any]:
     return {"name": name, "method": method, **more}
 

@@ -120,9 +120,7 @@ def test_one_mistake_never_hides_another(language: Any) -> None:
 def test_a_fault_of_one_part_leaves_the_others(language: Any) -> None:
     tool = "    - description: It has no name.\n      call: up.list\n"
     reading = language.read(SHIPS.replace("    - name: list-ships\n", tool + "    - name: list-ships\n"))
-    assert [line for line in reading.findings if line.startswith("error")] == [
-        "error DOC011 32:7 `tools` needs `name`"
-    ]
+    assert [line for line in reading.findings if line.startswith("error")] == ["error DOC011 32:7 `tools` needs `name`"]
     assert [item.name for item in reading.operations] == ["list-ships"]
 
 
@@ -147,7 +145,9 @@ def test_text_is_kept_as_it_is_written(language: Any, written: str, read: str) -
     assert reading.findings == []
 
 
-@pytest.mark.parametrize(("written", "read"), [("true", True), ("yes", True), ("on", True), ("'no'", False), ("Off", False)])
+@pytest.mark.parametrize(
+    ("written", "read"), [("true", True), ("yes", True), ("on", True), ("'no'", False), ("Off", False)]
+)
 def test_a_flag_may_be_written_in_words(language: Any, written: str, read: bool) -> None:  # noqa: FBT001 -- a table
     reading = language.read(SHIPS.replace("readOnly: true", f"readOnly: {written}"))
     assert reading.operation.hints.read_only is read
@@ -171,7 +171,10 @@ def test_a_key_without_a_value_is_as_if_it_were_not_there(language: Any, written
 
 
 def test_findings_of_the_same_words_are_one_that_names_the_other_lines(language: Any) -> None:
-    text = SHIPS.replace("      tags: []\n", "").replace("    - name: list-ships\n", "    - name: a\n      colour: 1\n      call: up.list\n    - name: b\n      colour: 2\n      call: up.list\n    - name: list-ships\n")
+    text = SHIPS.replace("      tags: []\n", "").replace(
+        "    - name: list-ships\n",
+        "    - name: a\n      colour: 1\n      call: up.list\n    - name: b\n      colour: 2\n      call: up.list\n    - name: list-ships\n",
+    )
     reading = language.read(text)
     assert reading.told == [("DOC012", "`colour` is not a key of `tools`")]
     assert reading.help == ["it is ignored", "also on line 36"]

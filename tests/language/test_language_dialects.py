@@ -152,8 +152,15 @@ def test_an_item_that_states_an_id_is_called_by_it() -> None:
 
 
 def test_the_same_name_twice_survives_in_a_list(language: Any) -> None:
-    reading = language.read(LISTS.replace("- name: imo\n          in: path\n        - name: fields", "- name: imo\n          in: path\n        - name: imo"))
-    assert [item.name for item in reading.examined.capability.consumes[0].resources[0].operations[0].inputs] == ["imo"] * 2
+    reading = language.read(
+        LISTS.replace(
+            "- name: imo\n          in: path\n        - name: fields",
+            "- name: imo\n          in: path\n        - name: imo",
+        )
+    )
+    assert [item.name for item in reading.examined.capability.consumes[0].resources[0].operations[0].inputs] == [
+        "imo"
+    ] * 2
 
 
 @pytest.mark.parametrize(

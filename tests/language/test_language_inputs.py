@@ -196,9 +196,7 @@ def test_a_fixed_value_of_a_declared_input_is_no_input(language: Any) -> None:
 def test_an_input_with_a_name_like_a_declared_one_is_told(language: Any) -> None:
     consumed = {"inputParameters": [parameter("colour", "query")]}
     declared = [{"name": "colour", "in": "query", "type": "string"}]
-    reading = language.route(
-        "GET /v1", consumed, {"inputParameters": declared, "with": {"colour": "rest.color"}}
-    )
+    reading = language.route("GET /v1", consumed, {"inputParameters": declared, "with": {"colour": "rest.color"}})
     assert reading.told == [("REF009", "no input `color` is declared; it is added")]
     assert reading.help == ["did you mean `colour`?"]
 
@@ -227,7 +225,12 @@ def test_defaults_and_choices_of_the_target_are_offered_to_callers(language: Any
 
 @pytest.mark.parametrize(
     ("method", "place", "expected"),
-    [("GET", "/ships", "query"), ("DELETE", "/ships", "query"), ("POST", "/ships", "body"), ("POST", "/x/{id}", "path")],
+    [
+        ("GET", "/ships", "query"),
+        ("DELETE", "/ships", "query"),
+        ("POST", "/ships", "body"),
+        ("POST", "/x/{id}", "path"),
+    ],
 )
 def test_a_parameter_without_a_place_is_put_where_it_fits(
     language: Any, method: str, place: str, expected: str

@@ -134,7 +134,11 @@ def test_names_match_exactly_or_else_ever_more_loosely(
     ("route", "reference", "told"),
     [
         ("GET /{threadId}", "rest.threadId", []),
-        ("GET /{threadid}", "rest.threadId", ["`threadId` is taken to mean `{threadid}`: the names match ignoring case"]),
+        (
+            "GET /{threadid}",
+            "rest.threadId",
+            ["`threadId` is taken to mean `{threadid}`: the names match ignoring case"],
+        ),
         (
             "GET /{thread-id}",
             "rest.thread_id",

@@ -96,9 +96,7 @@ def test_a_free_variable_is_given_by_set_or_by_the_environment(
 def test_a_free_variable_is_asked_for_and_told(language: Any) -> None:
     reading = language.tool(api={"baseUri": "https://{region}.up.test"})
     assert reading.missing == ["region"]
-    assert reading.told == [
-        ("VAR001", "`region` is bound to nothing: it must be given when the document is served")
-    ]
+    assert reading.told == [("VAR001", "`region` is bound to nothing: it must be given when the document is served")]
     assert reading.help == [
         "give it with `--set region=...` or as environment variable region or REGION; or add a bind"
     ]

@@ -143,7 +143,7 @@ def _print_request(operation: "Operation", given: dict[str, Any]) -> None:
         first = next(run(operation, accept(operation, given)))
     except Fault as fault:
         raise _usage(fault) from None
-    sys.stdout.write(json.dumps(describe_request(first.request), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(describe_request(first.shown), indent=2, ensure_ascii=False) + "\n")
 
 
 def _usage(fault: "Fault") -> CommandError:

@@ -31,6 +31,7 @@ class _Commands(click.Group):
         "plan": "Show what each operation of a document will do.",
         "call": "Run one tool or operation without starting servers.",
         "explain": "Explain a diagnostic code.",
+        "schema": "Print the JSON Schema of documents, for editors.",
         "demo": "Run a complete example: the service, the capability, a first thread.",
         "threads": "Run the embedded Threads > Runs service.",
     }

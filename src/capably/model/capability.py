@@ -14,7 +14,7 @@ class Info(Record):
 
     display: str | None = key("display", "Its title.")
     description: str | None = key("description", "What it is for.")
-    version: str | None = key("version", "The capability's own version.")
+    version: str | None = key("version", "The capability's own version.", since="1.0.0-beta4")
     tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
     created: str | None = key("created", "The date it was written.")
     modified: str | None = key("modified", "The date it was last changed.")

@@ -4,10 +4,8 @@ One generic decoder walks a node beside a record's declaration. What is wrong be
 rest is decoded all the same, so that one mistake never hides another.
 """
 
-import types
-import typing
 from collections.abc import Callable, Iterable
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, TypeVar
 
 from capably.diagnostics import Diagnostic, did_you_mean, error, nearest, warning
@@ -15,7 +13,7 @@ from capably.document import Mapping, Node, Scalar, Sequence
 from capably.model.capability import Bind, Capability, Info
 from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes, ExposesMcp, ExposesRest
-from capably.model.fields import Record
+from capably.model.fields import Record, Value, values_of
 
 SERVER_KINDS: dict[str, type[Exposes]] = {"rest": ExposesRest, "mcp": ExposesMcp}
 
@@ -155,36 +153,25 @@ _KEYS: dict[type[Record], tuple[_Key, ...]] = {}
 
 
 def _compile_keys(kind: type[Record]) -> tuple[_Key, ...]:
-    hints = typing.get_type_hints(kind)
+    values = values_of(kind)
     return tuple(
-        _Key(item.name, item.metadata["key"], item.metadata["required"], _reader(hints[item.name], item))
+        _Key(item.name, item.metadata["key"], item.metadata["required"], _reader(values[item.name]))
         for item in fields(kind)
         if "key" in item.metadata
     )
 
 
-def _reader(hint: Any, item: "Field[Any]") -> Read:
-    options = _without_none(hint)
-    one_of: tuple[str, ...] = item.metadata["one_of"]
-    if options == set(typing.get_args(Node)):
+def _reader(value: Value) -> Read:
+    kind = value.kind
+    if value.shape == "list":
+        return _list_reader(kind)
+    if value.shape == "map":
+        return _read_texts if kind is str else _read_nodes
+    if value.one_of:
+        return _choice_reader(value.one_of)
+    if kind is None:
         return lambda node, _key, _found: node
-    (only,) = options
-    origin, arguments = typing.get_origin(only), typing.get_args(only)
-    if origin is tuple:
-        return _list_reader(arguments[0])
-    if origin is dict:
-        return _read_texts if arguments[1] is str else _read_nodes
-    if only is str and one_of:
-        return _choice_reader(one_of)
-    if only in _SCALARS:
-        return _SCALARS[only]
-    return lambda node, key, found: decode_record(only, node, key, found)
-
-
-def _without_none(hint: Any) -> set[Any]:
-    if typing.get_origin(hint) in {typing.Union, types.UnionType}:
-        return {item for item in typing.get_args(hint) if item is not type(None)}
-    return {hint}
+    return _SCALARS.get(kind) or (lambda node, key, found: decode_record(kind, node, key, found))
 
 
 def _list_reader(kind: Any) -> Read:

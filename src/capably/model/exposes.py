@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from capably.document import Node
 from capably.model.auth import Authentication
-from capably.model.fields import Record, key
+from capably.model.fields import OURS, Record, key
 from capably.model.values import Output, Parameter
 
 
@@ -25,7 +25,7 @@ class Exposed(Record):
     name: str | None = key("name", "Its name.")
     display: str | None = key("display", "A title for people.")
     description: str | None = key("description", "What it does.")
-    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=(), since="1.0.0-alpha3")
     inputs: tuple[Parameter, ...] = key("inputParameters", "What callers give.", default=())
     call: str | None = key("call", "The consumed operation: `namespace.operation`.")
     with_: dict[str, Node] | None = key("with", "Values for the consumed operation's parameters.")
@@ -42,8 +42,8 @@ class ExposedOperation(Exposed):
     method: str = key(
         "method", "The HTTP method.", default="GET", one_of=("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
     )
-    responses: Node | None = key("responses", "Answers by status and media type.")
-    response_binary: Node | None = key("responseBinary", "Shorthand for one binary answer.")
+    responses: Node | None = key("responses", "Answers by status and media type.", since="1.0.0-beta1")
+    response_binary: Node | None = key("responseBinary", "Shorthand for one binary answer.", since="1.0.0-beta1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class ExposedResource(Record):
     name: str | None = key("name", "The resource's name.")
     display: str | None = key("display", "A title for people.")
     description: str | None = key("description", "What it is.")
-    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=(), since="1.0.0-alpha3")
     inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation below.", default=())
     operations: tuple[ExposedOperation, ...] = key("operations", "Its methods.", default=())
     forward: Node | None = key("forward", "Passes requests on to a consumed API.")
@@ -75,9 +75,9 @@ class Exposes(Record):
     namespace: str | None = key("namespace", "The server's name.")
     address: str | None = key("address", "The address to listen on (127.0.0.1 when absent).")
     port: int | None = key("port", "The port to listen on.")
-    display: str | None = key("display", "A title for people.")
-    description: str | None = key("description", "What the server offers.")
-    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    display: str | None = key("display", "A title for people.", since=OURS)
+    description: str | None = key("description", "What the server offers.", since=OURS)
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=(), since=OURS)
     authentication: Authentication | None = key("authentication", "How callers are authenticated.")
 
 
@@ -85,9 +85,9 @@ class Exposes(Record):
 class ExposesRest(Exposes):
     """A REST server."""
 
-    inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation.", default=())
+    inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation.", default=(), since=OURS)
     resources: tuple[ExposedResource, ...] = key("resources", "The server's paths.", default=())
-    max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.")
+    max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.", since="1.0.0-beta1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,6 @@ class ExposesMcp(Exposes):
     tools: tuple[Tool, ...] = key("tools", "The tools it offers.", default=())
     resources: Node | None = key("resources", "The resources it offers.")
     prompts: Node | None = key("prompts", "The prompts it offers.")
-    max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.")
-    ttl_ms: int | None = key("ttlMs", "How long lists may be kept, in milliseconds.")
-    cache_scope: str | None = key("cacheScope", "Who may keep lists: public or private.")
+    max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.", since="1.0.0-beta1")
+    ttl_ms: int | None = key("ttlMs", "How long lists may be kept, in milliseconds.", since="1.0.0-beta4")
+    cache_scope: str | None = key("cacheScope", "Who may keep lists: public or private.", since="1.0.0-beta4")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from capably.document import Node
-from capably.model.fields import Record, key
+from capably.model.fields import OURS, Record, key
 
 LOCATIONS = ("query", "header", "path", "cookie", "body", "environment")
 TYPES = ("string", "number", "integer", "boolean", "object", "array")
@@ -18,19 +18,19 @@ class Parameter(Record):
     in_: str | None = key("in", "Where it stands in the request.", one_of=LOCATIONS)
     type: str | None = key("type", "Its JSON type.", one_of=TYPES)
     required: bool | None = key("required", "Whether a call without it is refused.")
-    display: str | None = key("display", "A title for people.")
+    display: str | None = key("display", "A title for people.", since=OURS)
     description: str | None = key("description", "What it means.")
     value: Node | None = key("value", "A fixed value, or a template.")
-    template: str | None = key("template", "An older spelling of `value`.")
-    default: Node | None = key("default", "The value when the caller gives none.")
-    const: Node | None = key("const", "The only value allowed.")
-    enum: Node | None = key("enum", "The values allowed.")
+    template: str | None = key("template", "An older spelling of `value`.", since=OURS)
+    default: Node | None = key("default", "The value when the caller gives none.", since=OURS)
+    const: Node | None = key("const", "The only value allowed.", since=OURS)
+    enum: Node | None = key("enum", "The values allowed.", since=OURS)
     pattern: str | None = key("pattern", "A regular expression the text must match.")
-    example: Node | None = key("example", "A sample value.")
-    items: Node | None = key("items", "The parameter each element of an array is.")
-    properties: Node | None = key("properties", "The parameters an object holds.")
-    format: str | None = key("format", "The format of a text, as JSON Schema names it.")
-    tags: tuple[str, ...] = key("tags", "Words to group by.", default=())
+    example: Node | None = key("example", "A sample value.", since=OURS)
+    items: Node | None = key("items", "The parameter each element of an array is.", since=OURS)
+    properties: Node | None = key("properties", "The parameters an object holds.", since=OURS)
+    format: str | None = key("format", "The format of a text, as JSON Schema names it.", since=OURS)
+    tags: tuple[str, ...] = key("tags", "Words to group by.", default=(), since=OURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,19 +39,19 @@ class Output(Record):
 
     name: str | None = key("name", "The output's name.")
     type: str | None = key("type", "Its JSON type.")
-    display: str | None = key("display", "A title for people.")
-    description: str | None = key("description", "What it means.")
-    required: bool | None = key("required", "Whether it is always there.")
-    in_: str | None = key("in", "Where it stands in the answer: body (default) or header.")
+    display: str | None = key("display", "A title for people.", since=OURS)
+    description: str | None = key("description", "What it means.", since=OURS)
+    required: bool | None = key("required", "Whether it is always there.", since=OURS)
+    in_: str | None = key("in", "Where it stands in the answer: body (default) or header.", since=OURS)
     mapping: Node | None = key("mapping", "A JSONPath into the upstream's answer.")
     value: Node | None = key("value", "A fixed value; on a consumed operation a JSONPath.")
     const: Node | None = key("const", "A fixed value.")
     properties: "Node | None" = key("properties", "The outputs an object is made of.")
     items: "Node | None" = key("items", "The output each element of an array becomes.")
-    values: "Node | None" = key("values", "The output each value of an object becomes.")
-    max_length: int | None = key("maxLength", "Texts are cut to this many characters.")
-    format: str | None = key("format", "The format of a text, as JSON Schema names it.")
-    example: Node | None = key("example", "A sample value.")
+    values: "Node | None" = key("values", "The output each value of an object becomes.", since=OURS)
+    max_length: int | None = key("maxLength", "Texts are cut to this many characters.", since=OURS)
+    format: str | None = key("format", "The format of a text, as JSON Schema names it.", since=OURS)
+    example: Node | None = key("example", "A sample value.", since=OURS)
 
 
 Body: TypeAlias = Node

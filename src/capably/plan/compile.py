@@ -200,6 +200,7 @@ class _Compiler:
             method=site.method,
             route=route,
             hints=_hints(exposed),
+            scheme=credentials.scheme,
         )
 
     def credentials(self, candidate: Candidate) -> Credentials:
@@ -223,8 +224,7 @@ class _Compiler:
 
 def _authenticated(candidate: Candidate, credentials: Credentials) -> Candidate:
     """The operation without the parameters that its authentication fills: no caller is asked for those."""
-    filled = {("header", name.lower()) for name, _value in credentials.headers}
-    filled |= {("query", name.lower()) for name, _value in credentials.query}
+    filled = credentials.filled
     left = tuple(item for item in candidate.parameters if (item.location, item.name.lower()) not in filled)
     return replace(candidate, parameters=left)
 

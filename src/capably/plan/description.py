@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypedDict
 from msgspec import DecodeError, Meta
 from msgspec import json as msgspec_json
 
+from capably.plan.flow import Call
 from capably.plan.inputs import input_schema
 from capably.plan.operation import Input, Operation, Plan
 from capably.upstream.request import Request, RequestError, build_request
@@ -172,7 +173,7 @@ def example(operation: Operation) -> RequestDescription | None:
         request = build_request(operation.request, sample_inputs(operation.inputs))
     except RequestError:
         return None
-    return describe_request(request)
+    return describe_request(Call(operation.target.namespace, request, operation.scheme).shown)
 
 
 def describe_request(request: Request) -> RequestDescription:

@@ -11,6 +11,7 @@ import msgspec
 from capably.plan.inputs import invalid_inputs
 from capably.plan.operation import Inputs, Operation
 from capably.plan.outcome import Fault, Headers, Outcome, Problem
+from capably.upstream.auth import Scheme
 from capably.upstream.reply import Reply
 from capably.upstream.request import Request, RequestError, build_request
 
@@ -29,10 +30,16 @@ _JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One upstream request to be made, and the namespace it belongs to."""
+    """One upstream request to be made, the namespace it belongs to, and the scheme that authenticates it."""
 
     namespace: str
     request: Request
+    scheme: Scheme | None = None
+
+    @property
+    def shown(self) -> Request:
+        """The request with stand-ins for what authentication adds when it is sent."""
+        return self.request if self.scheme is None else self.scheme.preview(self.request)
 
 
 def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]:
@@ -47,7 +54,7 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
     except RequestError as problem:
         location = next((item.location.value for item in operation.inputs if item.name == problem.input), "path")
         raise invalid_inputs([Problem(problem.input, location, str(problem))]) from None
-    reply = yield Call(operation.target.namespace, request)
+    reply = yield Call(operation.target.namespace, request, operation.scheme)
     return _outcome(operation, reply)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from capably.diagnostics import Span
 from capably.plan.answer import Answer
+from capably.upstream.auth import Scheme
 from capably.upstream.request import RequestTemplate
 
 Inputs: TypeAlias = Mapping[str, Any]
@@ -98,7 +99,8 @@ class Hints:
 class Operation:
     """One exposed operation: a REST method on a path, or an MCP tool.
 
-    ``decided_by`` names the rule that chose ``target`` when the document left a choice (see docs/names.md).
+    ``decided_by`` names the rule that chose ``target`` when the document left a choice (see docs/names.md). ``scheme``
+    is set when requests are authenticated by more than what ``request`` holds.
     """
 
     server: Kind
@@ -115,6 +117,7 @@ class Operation:
     method: str | None = None
     route: Route | None = None
     hints: Hints | None = None
+    scheme: Scheme | None = None
 
 
 @dataclass(frozen=True, slots=True)

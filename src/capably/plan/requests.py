@@ -1,7 +1,7 @@
 """A consumed operation and the values bound to it become a request template."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from capably.diagnostics import Diagnostic, Span, error
@@ -18,6 +18,7 @@ from capably.upstream.auth import Credentials
 from capably.upstream.request import BodyKind, BodyTemplate, Pairs, PathValue, RequestTemplate
 
 _PATH_SAFE = "/:?#[]@!$&'()*+,;=%~-._<>"  # what may stand unescaped in the text an author wrote
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})  # RFC 9110, section 9.3.1: content has no meaning there
 _TWO_SCHEMES = re.compile(r"^https?://(?=https?://)")
 
 
@@ -94,15 +95,34 @@ def compile_request(
     by_place = {place: _pairs(candidate, place, values) for place in ("query", "header", "cookie")}
     path = _path(candidate, base, binder)
     headers = _without(by_place["header"], credentials.headers) + _constants(credentials.headers)
+    body, query = _body(candidate, binder, values, found), credentials.query
+    if credentials.body and body is None and candidate.operation.method in _WITHOUT_BODY:
+        query += credentials.body
+    elif credentials.body:
+        body = _with_secrets(candidate, body, credentials.body, found)
     return RequestTemplate(
         method=candidate.operation.method,
         base=path[0] if path and isinstance(path[0], str) else "",
         path=path[1:] if path and isinstance(path[0], str) else path,
-        query=_without(by_place["query"], credentials.query) + _constants(credentials.query),
+        query=_without(by_place["query"], query) + _constants(query),
         headers=headers,
         cookies=by_place["cookie"] + _constants(credentials.cookies),
-        body=_body(candidate, binder, values, found),
+        body=body,
     )
+
+
+def _with_secrets(
+    candidate: Candidate, body: BodyTemplate | None, added: tuple[tuple[str, str], ...], found: list[Diagnostic]
+) -> BodyTemplate | None:
+    """The body with an API key as one more field."""
+    if body is None:
+        return BodyTemplate(BodyKind.JSON, Fields(()), added)
+    if body.kind in {BodyKind.JSON, BodyKind.FORM}:
+        return replace(body, added=added)
+    message = f"the API key cannot be placed in a body of type {body.kind.name.lower()}"
+    span = candidate.operation.value_span("body")
+    found.append(error("AUT003", message, span, "it can be a field of a json or a form body"))
+    return body
 
 
 def _constants(pairs: tuple[tuple[str, str], ...]) -> Pairs:

@@ -5,6 +5,7 @@ event stream is handed on as it arrives. Proxies come from the environment (``HT
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Self
@@ -59,15 +60,19 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def send(self, request: Request) -> Reply:
+    async def send(self, request: Request, tls: ssl.SSLContext | None = None) -> Reply:
         """Make one call.
+
+        Args:
+            request: what to send.
+            tls: how to open a connection that needs a certificate of ours; such connections are shared by nobody else.
 
         Raises:
             UpstreamError: there is no usable answer, or none in time.
         """
         try:
             async with asyncio.timeout(self._limits.answer_s):
-                return await self._send(request)
+                return await self._send(request, tls)
         except (TimeoutError, aiohttp.ServerTimeoutError) as problem:
             raise UpstreamError(Trouble.TIMEOUT, f"no answer within {self._limits.answer_s:g} s") from problem
         except aiohttp.ClientConnectorError as problem:
@@ -77,10 +82,10 @@ class Client:
         except (aiohttp.ClientError, ConnectionError) as problem:
             raise UpstreamError(Trouble.BROKEN, str(problem) or type(problem).__name__) from problem
 
-    async def _send(self, request: Request) -> Reply:
+    async def _send(self, request: Request, tls: ssl.SSLContext | None) -> Reply:
         url = request.url
         for _ in range(_MAX_REDIRECTS):
-            response = await self._request(request, url)
+            response = await self._request(request, url, tls)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or location is None:
                 return await self._reply(response)
@@ -88,7 +93,7 @@ class Client:
             url = _same_origin(request, url, location)
         raise UpstreamError(Trouble.REDIRECT, f"more than {_MAX_REDIRECTS} redirects")
 
-    async def _request(self, request: Request, url: str) -> aiohttp.ClientResponse:
+    async def _request(self, request: Request, url: str, tls: ssl.SSLContext | None) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is used outside of its context")
         return await self._session.request(
@@ -98,6 +103,7 @@ class Client:
             data=request.body,
             allow_redirects=False,
             proxy=self._proxy(url) if self._proxies else None,
+            ssl=tls if tls is not None else True,
         )
 
     def _proxy(self, url: str) -> str | None:

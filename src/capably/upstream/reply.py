@@ -40,13 +40,18 @@ class Trouble(StrEnum):
     BROKEN = "broken"
     TOO_LARGE = "too-large"
     REDIRECT = "redirect"
+    AUTH = "auth"
 
 
 class UpstreamError(Exception):
-    """A call that gave no reply. ``reason`` is for the operator's log and may name hosts."""
+    """A call that gave no reply.
 
-    def __init__(self, trouble: Trouble, reason: str) -> None:
+    ``reason`` is for the operator's log and may name hosts; ``told`` is for callers, instead of general advice.
+    """
+
+    def __init__(self, trouble: Trouble, reason: str, *, told: str = "") -> None:
         """Keep what happened."""
         super().__init__(reason)
         self.trouble = trouble
         self.reason = reason
+        self.told = told

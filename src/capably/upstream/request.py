@@ -8,7 +8,7 @@ escaped character data in a body.
 import html
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
@@ -34,10 +34,11 @@ class BodyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BodyTemplate:
-    """The body of a request: how it is written and what it holds."""
+    """The body of a request: how it is written and what it holds. ``added`` are secrets that become fields of it."""
 
     kind: BodyKind
     source: Source
+    added: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,8 @@ def _header_value(name: str, value: str) -> str:
 
 def _body(template: BodyTemplate, inputs: Mapping[str, Any]) -> bytes | None:
     value = _body_value(template, inputs)
+    if template.added:
+        value = _completed(value, template.added)
     if value is ABSENT:
         return None
     if template.kind is BodyKind.FORM and isinstance(value, dict):
@@ -163,6 +166,14 @@ def _body(template: BodyTemplate, inputs: Mapping[str, Any]) -> bytes | None:
         return msgspec.json.encode(value) if template.kind is BodyKind.JSON else as_text(value).encode()
     except UnicodeEncodeError as problem:
         raise RequestError("body", "the body is not text: it holds half of a character") from problem
+
+
+def _completed(value: Any, added: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    """A body with the secrets that belong into it."""
+    fields = {} if value is ABSENT or value is None else value
+    if not isinstance(fields, dict):
+        raise RequestError("body", "the body must be an object: the API key is one of its fields")
+    return fields | dict(added)
 
 
 def _body_value(template: BodyTemplate, inputs: Mapping[str, Any]) -> Any | AbsentType:

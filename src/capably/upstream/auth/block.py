@@ -66,6 +66,20 @@ class Block:
         """The secret under the first of these keys that is written, else an empty text."""
         return self.secret(*keys) if self.written(*keys) is not None else ""
 
+    def user(self) -> tuple[str, str]:
+        """User name and password; one of them may be empty when it is written so, as tokens for some APIs are."""
+        names = ("username", "password")
+        empty = {name for name in names if self.written(name) is None and name in self.stated.node.entries}
+        if len(empty) == len(names):
+            self.lacks("password")
+            return "", ""
+        username, password = ("" if name in empty else self.secret(name) for name in names)
+        return username, password
+
+    def template(self, key: str) -> str:
+        """A text as it is written, blanks and line breaks included, with its variables filled in."""
+        return self._filled(key)
+
     def texts(self, *keys: str) -> str:
         """A list of words, written as text or as a list, joined by spaces."""
         for key in keys:

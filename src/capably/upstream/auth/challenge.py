@@ -9,7 +9,8 @@ Parameters: TypeAlias = dict[str, str]
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 -- the grammar's word, RFC 9110, section 5.6.2
 _PART = re.compile(
     rf"\s*(?:(?P<name>{_TOKEN})\s*=\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<plain>{_TOKEN}))"
-    rf"|(?P<scheme>{_TOKEN})(?=\s|,|$))\s*,?"
+    rf"|(?P<scheme>{_TOKEN})(?=\s|,|$)"
+    r"|(?P<token68>[0-9A-Za-z._~+/-]+=*)(?=\s*(?:,|$)))\s*,?"
 )
 _ESCAPED = re.compile(r"\\(.)")
 
@@ -23,7 +24,7 @@ def read_challenges(values: Iterable[str]) -> list[tuple[str, Parameters]]:
             position = match.end()
             if match["scheme"] is not None:
                 found.append((match["scheme"].lower(), {}))
-            elif found:
+            elif match["name"] is not None and found:
                 found[-1][1][match["name"].lower()] = _value(match)
     return found
 

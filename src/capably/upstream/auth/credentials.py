@@ -34,7 +34,8 @@ class Credentials:
         """Place and lower-case name of every parameter that authentication fills, so that no caller is asked for it."""
         places = {"header": self.headers, "query": self.query, "cookie": self.cookies, "body": self.body}
         pairs = {(place, name.lower()) for place, pairs in places.items() for name, _value in pairs}
-        return frozenset(pairs | {("header", name) for name in (self.scheme.headers if self.scheme is not None else ())})
+        written = self.scheme.headers if self.scheme is not None else ()
+        return frozenset(pairs | {("header", name) for name in written})
 
 
 NO_CREDENTIALS = Credentials()

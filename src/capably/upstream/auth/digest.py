@@ -8,7 +8,6 @@ from urllib.parse import quote
 from capably.upstream.auth import wire
 from capably.upstream.auth.block import Block
 from capably.upstream.auth.challenge import read_challenges, read_parameters
-from capably.upstream.auth.static import user
 from capably.upstream.request import Request
 
 _ALGORITHMS = {"md5": "md5", "sha-256": "sha256"}
@@ -151,4 +150,4 @@ def _quoted(text: str) -> str:
 
 def compile_digest(block: Block) -> Digest:
     """``type: digest``."""
-    return Digest(*user(block))
+    return Digest(*block.user())

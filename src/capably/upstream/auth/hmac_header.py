@@ -116,9 +116,10 @@ def compile_hmac(block: Block) -> HmacHeader | Veracode:
         return _veracode(block)
     header = block.text("header", default="X-Signature")
     written = ((header, block.text("value", default="{signature}")), *block.pairs("headers"))
-    signs = block.stated.signs or _SIGNS
-    for key, template in (("signs", signs), ("value", written[0][1]), *(("headers", text) for _name, text in written[1:])):
-        _check(block, key, template)
+    signs = block.template("signs") or _SIGNS
+    _check(block, "signs", signs)
+    for _name, template in written:
+        _check(block, "value" if template == written[0][1] else "headers", template)
     return HmacHeader(
         secret=block.secret("secret", "secretKey", "apiKey"),
         signs=signs,

@@ -21,10 +21,10 @@ def problem_with(private_key: str) -> str | None:
 
 
 def sign(private_key: str, algorithm: str, data: bytes) -> bytes:
-    """Sign with RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
+    r"""Sign with RSASSA-PKCS1-v1_5 (RFC 8017, section 8.2).
 
     Args:
-        private_key: PEM without password; its line breaks may be written as ``\\n``.
+        private_key: PEM without password; its line breaks may be written as ``\n``.
         algorithm: sha1, sha256 or sha512.
         data: what is signed.
 
@@ -38,7 +38,7 @@ def sign(private_key: str, algorithm: str, data: bytes) -> bytes:
 
     key = load_pem_private_key(private_key.replace("\\n", "\n").encode(), password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError("not an RSA key")
+        raise ValueError("not an RSA key")  # noqa: TRY004 -- it is a key, of another kind
     known: dict[str, hashes.HashAlgorithm] = {
         "sha1": hashes.SHA1(),  # noqa: S303 -- RFC 5849, section 3.4.3 signs with it
         "sha256": hashes.SHA256(),

@@ -33,8 +33,8 @@ class SigV4:
     def preview(self, request: Request) -> Request:
         """The request with a stand-in for the signature."""
         region, service = self._place(request)
-        scope = f"{self.access_key_id}/<date>/{region}/{service}/{_END}"
-        return wire.with_headers(request, ("Authorization", f"{_ALGORITHM} Credential={scope}, <signed when it is sent>"))
+        value = f"{_ALGORITHM} Credential={self.access_key_id}/<date>/{region}/{service}/{_END}, <signed when it is sent>"
+        return wire.with_headers(request, ("Authorization", value))
 
     def sign(self, request: Request, now: float, nonce: str) -> Request:  # noqa: ARG002 -- the scheme has no nonce
         """Add ``Authorization`` and the headers it covers."""

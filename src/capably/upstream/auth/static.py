@@ -17,21 +17,10 @@ def bearer(block: Block) -> Credentials:
 
 def basic(block: Block) -> Credentials:
     """User name and password (RFC 7617, section 2); one of them may be empty when it is written so."""
-    username, password = user(block)
+    username, password = block.user()
     pair = f"{username}:{password}"
     shown = pair if is_stand_in(username) or is_stand_in(password) else b64encode(pair.encode()).decode("ascii")
     return Credentials(headers=(("Authorization", f"Basic {shown}"),))
-
-
-def user(block: Block) -> tuple[str, str]:
-    """The user name and the password of a block; AUT002 for what is missing and not written as empty on purpose."""
-    names = ("username", "password")
-    empty = [name for name in names if block.written(name) is None and name in block.stated.node.entries]
-    if len(empty) == len(names):
-        block.lacks("password")
-        return "", ""
-    username, password = ("" if name in empty else block.secret(name) for name in names)
-    return username, password
 
 
 def apikey(block: Block) -> Credentials:

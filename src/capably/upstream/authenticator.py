@@ -1,0 +1,109 @@
+"""Performs authentication schemes that need the moment of the call, and keeps what they remember.
+
+Tokens and answers to challenges go to the upstream whose request they authenticate and nowhere else: requests are
+never followed to another origin (see :mod:`capably.upstream.client`), and digest sessions are kept by origin.
+"""
+
+import secrets
+import ssl
+import time
+
+from capably.upstream.auth import Scheme, wire
+from capably.upstream.auth.certificate import Certificate
+from capably.upstream.auth.digest import Digest, Session, answer, next_session, read_challenge
+from capably.upstream.auth.oauth2 import OAuth2, authorize
+from capably.upstream.client import Client
+from capably.upstream.reply import Reply
+from capably.upstream.request import Request
+from capably.upstream.tls import client_context
+from capably.upstream.token_keeper import TokenKeeper, settled
+
+_UNAUTHORIZED = 401  # RFC 9110, section 15.5.2
+_ANSWERS = 3  # requests of one digest call: without an answer, with one, and again when its nonce was over
+_SESSIONS = 1000  # digest sessions kept; a base URI with holes can lead to many origins
+
+
+class Authenticator:
+    """Sends authenticated requests through a client."""
+
+    def __init__(self, client: Client) -> None:
+        """Start with nothing remembered."""
+        self._client = client
+        self._tokens = TokenKeeper(client.send, time.monotonic)
+        self._sessions: dict[tuple[Digest, str], Session] = {}
+        self._contexts: dict[Certificate, ssl.SSLContext] = {}
+
+    async def aclose(self) -> None:
+        """End what is going on in the background."""
+        await self._tokens.aclose()
+
+    async def send(self, scheme: Scheme, request: Request) -> Reply:
+        """Make one call with a scheme.
+
+        Raises:
+            UpstreamError: there is no usable answer, or nothing to authenticate with.
+        """
+        match scheme:
+            case OAuth2():
+                return await self._with_token(scheme, request)
+            case Digest():
+                return await self._with_answer(scheme, request)
+            case Certificate():
+                return await self._client.send(request, self._context(scheme))
+            case _:
+                return await self._client.send(scheme.sign(request, time.time(), _nonce()))
+
+    async def _with_token(self, scheme: OAuth2, request: Request) -> Reply:
+        """Send a token; when it is refused, once more with another (RFC 6750, section 3.1)."""
+        token = await self._tokens.get(scheme)
+        reply = await self._client.send(authorize(request, token.access))
+        if reply.status != _UNAUTHORIZED:
+            return reply
+        reply = await settled(reply)
+        another = await self._tokens.get(scheme, refused=token)
+        if another.access == token.access:
+            return reply
+        return await self._client.send(authorize(request, another.access))
+
+    async def _with_answer(self, scheme: Digest, request: Request) -> Reply:
+        """Send the answer to a challenge: to the last one if there was one, else to the one that comes back."""
+        place = (scheme, wire.origin(request.url))
+        is_new = False
+        left = _ANSWERS
+        while True:
+            left -= 1
+            session = self._next(place)
+            reply = await self._client.send(answer(scheme, session, request) if session is not None else request)
+            if reply.status != _UNAUTHORIZED:
+                self._keep(place, reply)
+                return reply
+            challenged = read_challenge(reply.headers, _nonce())
+            if challenged is None or not left or (is_new and not challenged.is_stale):
+                self._sessions.pop(place, None)
+                return reply
+            reply = await settled(reply)
+            self._sessions[place] = challenged.session
+            is_new = True
+
+    def _next(self, place: tuple[Digest, str]) -> Session | None:
+        """The session of an origin, with this request counted: no two requests ever have the same count."""
+        session = self._sessions.get(place)
+        if session is None:
+            return None
+        self._sessions[place] = session.next()
+        return self._sessions[place]
+
+    def _keep(self, place: tuple[Digest, str], reply: Reply) -> None:
+        if place in self._sessions:
+            self._sessions[place] = next_session(self._sessions[place], reply.headers, _nonce())
+        while len(self._sessions) > _SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+
+    def _context(self, scheme: Certificate) -> ssl.SSLContext:
+        if scheme not in self._contexts:
+            self._contexts[scheme] = client_context(scheme)
+        return self._contexts[scheme]
+
+
+def _nonce() -> str:
+    return secrets.token_hex(16)

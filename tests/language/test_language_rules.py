@@ -1,0 +1,328 @@
+"""Every rule speaks when it should, and only then."""
+
+from typing import Any
+
+import pytest
+
+from capably.diagnostics import Diagnostic
+from capably.rules import inputs, references, security, servers, variables
+from capably.rules.table import RULES, Rule
+
+QUIET = """\
+ikanos: 1.0.0-beta4
+binds:
+- namespace: env
+  keys: {KEY: KEY}
+capability:
+  consumes:
+  - namespace: up
+    type: http
+    baseUri: https://up.test
+    authentication: {type: bearer, token: '{{env.KEY}}'}
+    resources:
+    - name: ships
+      path: /ships/{id}
+      operations:
+      - name: read
+        method: GET
+        inputParameters: [{name: id, in: path}]
+      - name: change
+        method: PUT
+        inputParameters: [{name: id, in: path}]
+  exposes:
+  - type: rest
+    namespace: web
+    port: 8080
+    resources:
+    - path: /ships/{id}
+      operations:
+      - {method: GET, name: read, call: up.read, inputParameters: [{name: id, in: path}]}
+      - {method: PUT, name: change, call: up.change, inputParameters: [{name: id, in: path}]}
+  - type: mcp
+    namespace: agent
+    port: 9090
+    tools:
+    - {name: read, call: up.read, inputParameters: [{name: id, type: string}]}
+    - {name: change, call: up.change, inputParameters: [{name: id, type: string}]}
+"""
+
+Edit = tuple[str, str]
+BASE = "https://up.test"
+READS = "- {name: read, call: up.read, inputParameters: [{name: id, type"
+CHANGES = "- {name: change, call: up.change, inputParameters: [{name: id, type"
+FIRST_PATH = "path: /ships/{id}\n      operations:\n      - name"
+FIRST_ROUTE = "    - path: /ships/{id}\n      operations:\n      - {"
+AUTH = "type: bearer, token: '{{env.KEY}}'"
+
+SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
+    (
+        references.operation_named_twice,
+        [("name: change\n        method", "name: read\n        method")],
+        "REF010 18:15",
+        "`up` has 2 operations named `read`",
+    ),
+    (
+        references.path_without_place,
+        [(FIRST_PATH, FIRST_PATH.replace("/{id}", ""))],
+        "REF007 17:34",
+        "`id` is a path parameter, but `/ships` has no place for it: it is not sent",
+    ),
+    (
+        variables.variable_not_bound,
+        [(BASE, "https://{region}.test")],
+        "VAR001 9:14",
+        "`region` is bound to nothing: it must be given when the document is served",
+    ),
+    (variables.variable_not_bound, [(f"baseUri: {BASE}", "baseUri: ''")], "VAR001 9:14", "`up` has no base URI"),
+    (
+        variables.variable_not_bound,
+        [("env.KEY", "OTHER")],
+        "VAR001 10:43",
+        "`OTHER` is bound to nothing: it must be given when the document is served",
+    ),
+    (
+        variables.location_not_readable,
+        [("  keys: {KEY: KEY}", "  keys: {KEY: KEY}\n  location: s3://a/b")],
+        "VAR003 5:13",
+        "`env` is bound to s3://a/b, which is not read",
+    ),
+    (
+        inputs.inputs_inferred,
+        [(READS, "- {name: read, call: up.read, x-not: [{name: id, type")],
+        "INP001 34:14",
+        "1 operation of `agent` declare no inputs: they are inferred",
+    ),
+    (
+        inputs.inputs_inferred,
+        [("inputParameters: [{name: id, type", "x-not: [{name: id, type")],
+        "INP001 34:14",
+        "2 operations of `agent` declare no inputs: they are inferred",
+    ),
+    (
+        servers.nothing_served,
+        [("  exposes:\n", "  exposes: []\n  x-exposes:\n")],
+        "DOC015 5:1",
+        "there is nothing to serve: it exposes no server",
+    ),
+    (
+        servers.nothing_served,
+        [("call: up.", "calls: up.")],
+        "DOC015 5:1",
+        "there is nothing to serve: no server of it has an operation that can be served",
+    ),
+    (
+        servers.nothing_served,
+        [("capability:\n", "x-not: {}\n"), ("  consumes:", "consumes:"), ("  exposes:\n", "x-exposes:\n")],
+        "DOC015 1:1",
+        "there is nothing to serve: it only holds entries for other documents",
+    ),
+    (
+        servers.part_not_served,
+        [(FIRST_ROUTE, f"    - path: /all\n      forward: {{targetNamespace: up}}\n{FIRST_ROUTE}")],
+        "DOC013 27:7",
+        "`forward` is not run by this version",
+    ),
+    (
+        servers.part_not_served,
+        [("port: 9090", "port: 9090\n    resources: []")],
+        "DOC013 33:5",
+        "MCP `resources` are not served by this version",
+    ),
+    (
+        servers.part_not_served,
+        [("port: 9090", "port: 9090\n    prompts: []")],
+        "DOC013 33:5",
+        "MCP `prompts` are not served by this version",
+    ),
+    (
+        servers.part_not_served,
+        [(BASE, f"{BASE}\n    tunnel: {{type: ziti}}")],
+        "DOC013 10:5",
+        "`up` is reached through a tunnel, which this version does not open",
+    ),
+    (
+        servers.namespace_twice,
+        [("namespace: agent", "namespace: web")],
+        "SRV002 30:5",
+        "two servers have the namespace `web`",
+    ),
+    (
+        servers.port_twice,
+        [("port: 9090", "port: 8080")],
+        "SRV001 32:11",
+        "`agent` and `web` both listen on port 8080",
+    ),
+    (
+        servers.route_twice,
+        [("method: PUT, name", "method: GET, name")],
+        "SRV003 29:29",
+        "GET /ships/{id} is exposed twice: the first one is served",
+    ),
+    (
+        servers.route_twice,
+        [(FIRST_ROUTE, f"    - path: /ships/{{imo}}\n      operations: [{{call: up.read}}]\n{FIRST_ROUTE}")],
+        "SRV003 30:29",
+        "GET /ships/{id} is exposed twice: the first one is served",
+    ),
+    (
+        servers.tool_twice,
+        [(CHANGES, CHANGES.replace("name: change", "name: read"))],
+        "SRV004 35:14",
+        "the tool `read` is exposed twice: the first one is served",
+    ),
+    (
+        servers.unsafe_tool_name,
+        [(READS, READS.replace("name: read", "name: read one"))],
+        "SRV005 34:14",
+        "clients may refuse the tool name `read one`",
+    ),
+    (
+        servers.unsafe_tool_name,
+        [(READS, READS.replace("name: read", f"name: {'a' * 65}"))],
+        "SRV005 34:14",
+        f"clients may refuse the tool name `{'a' * 65}`",
+    ),
+    (
+        security.secret_in_the_document,
+        [("'{{env.KEY}}'", "abc")],
+        "SEC001 10:43",
+        "the token is written in the document, where everybody can read it",
+    ),
+    (
+        security.secret_in_the_document,
+        [(AUTH, "type: basic, username: a, password: b")],
+        "SEC001 10:58",
+        "the password is written in the document, where everybody can read it",
+    ),
+    (
+        security.credentials_over_plain_http,
+        [(BASE, "http://up.test")],
+        "SEC002 9:14",
+        "credentials for `up` are sent over plain http",
+    ),
+    (
+        security.open_to_the_network,
+        [("port: 8080", "port: 8080\n    address: 0.0.0.0")],
+        "SEC003 25:14",
+        "`web` listens on 0.0.0.0 without authentication",
+    ),
+    (
+        security.open_to_the_network,
+        [("port: 8080", "port: 8080\n    address: '::'")],
+        "SEC003 25:14",
+        "`web` listens on :: without authentication",
+    ),
+]
+
+STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
+    (references.operation_named_twice, [("name: change\n        method", "name: Read\n        method")]),
+    (references.path_without_place, [(FIRST_PATH, FIRST_PATH.replace("{id}", "{ID}"))]),
+    (variables.variable_not_bound, [("env.KEY", "KEY")]),
+    (variables.variable_not_bound, [("env.KEY", "env.OTHER")]),
+    (variables.location_not_readable, [("  keys:", "  location: secrets.yaml\n  keys:")]),
+    (variables.location_not_readable, [("  keys:", "  location: file:///secrets.yaml\n  keys:")]),
+    (inputs.inputs_inferred, []),
+    (servers.nothing_served, [("call: up.change", "calls: up.change")]),
+    (servers.part_not_served, []),
+    (servers.namespace_twice, [("namespace: agent", "namespace: Web")]),
+    (servers.namespace_twice, [("namespace: web", "namespace: up")]),
+    (servers.port_twice, [("port: 8080", "port: 0"), ("port: 9090", "port: 0")]),
+    (
+        servers.route_twice,
+        [(FIRST_ROUTE, f"    - path: /ships/{{id}}.json\n      operations: [{{call: up.read}}]\n{FIRST_ROUTE}")],
+    ),
+    (servers.tool_twice, [(CHANGES, CHANGES.replace("name: change", "name: Read"))]),
+    (servers.unsafe_tool_name, [(READS, READS.replace("name: read", f"name: {'a' * 64}"))]),
+    (security.secret_in_the_document, [(AUTH, "type: none")]),
+    (security.secret_in_the_document, [("{{env.KEY}}", "Token {{KEY}}")]),
+    (security.credentials_over_plain_http, [(BASE, "http://localhost:1")]),
+    (security.credentials_over_plain_http, [(BASE, "http://127.0.0.1")]),
+    (security.credentials_over_plain_http, [(BASE, "http://[::1]:80")]),
+    (security.credentials_over_plain_http, [(BASE, "http://api.localhost")]),
+    (security.credentials_over_plain_http, [(BASE, "http://{host}")]),
+    (
+        security.credentials_over_plain_http,
+        [(BASE, "http://up.test"), (f"    authentication: {{{AUTH}}}\n", "")],
+    ),
+    (security.open_to_the_network, [("port: 8080", "port: 8080\n    address: localhost")]),
+    (security.open_to_the_network, [("port: 8080", "port: 8080\n    address: '[::1]'")]),
+]
+
+
+def edited(edits: list[Edit]) -> str:
+    text = QUIET
+    for old, new in edits:
+        assert old in text, f"the document has no {old!r}"
+        text = text.replace(old, new)
+    return text
+
+
+def said(rule: Rule, reading: Any) -> list[Diagnostic]:
+    return list(rule(reading.examined.capability, reading.examined.compiled))
+
+
+def test_the_quiet_document_is_faultless(language: Any) -> None:
+    assert language.read(QUIET).findings == []
+
+
+def test_every_rule_is_heard_and_is_seen_to_be_silent() -> None:
+    assert {rule for rule, *_ in SPEAKS} == set(RULES)
+    assert {rule for rule, *_ in STAYS_SILENT} == set(RULES)
+
+
+@pytest.mark.parametrize(("rule", "edits", "place", "message"), SPEAKS)
+def test_a_rule_speaks(language: Any, rule: Rule, edits: list[Edit], place: str, message: str) -> None:
+    reading = language.read(edited(edits))
+    first, *_others = said(rule, reading)
+    assert f"{first.code} {first.span.line}:{first.span.column}" == place
+    assert first.message == message
+    assert first.help
+    assert message in [item.message for item in reading.examined.diagnostics]
+
+
+@pytest.mark.parametrize(("rule", "edits"), STAYS_SILENT)
+def test_a_rule_stays_silent(language: Any, rule: Rule, edits: list[Edit]) -> None:
+    assert said(rule, language.read(edited(edits))) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            ("  - type: mcp", "  - {type: control, port: 1}\n  - type: mcp"),
+            "`control` servers are not served by this version",
+        ),
+        (
+            (CHANGES, "- {name: change, steps: [{name: id, type"),
+            "`steps` is not run by this version: the operation is left out",
+        ),
+        (
+            (CHANGES, "- {name: change, ref: a.b, x-not: [{name: id, type"),
+            "`ref` is not run by this version: the operation is left out",
+        ),
+        ((CHANGES, "- {name: change, x-not: [{name: id, type"), "the operation has no `call`: it is left out"),
+        (("port: 9090", "transport: stdio"), "MCP over stdio is not served by this version"),
+    ],
+)
+def test_what_this_version_leaves_out_is_told_and_the_rest_is_planned(language: Any, edit: Edit, message: str) -> None:
+    reading = language.read(edited([edit]))
+    assert ("DOC013", message) in reading.told
+    assert reading.operations
+
+
+def test_a_server_that_wants_its_callers_authenticated_is_not_opened(language: Any) -> None:
+    reading = language.read(edited([("port: 8080", f"port: 8080\n    authentication: {{{AUTH}}}")]))
+    assert ("DOC014", "this version does not authenticate callers: the server would be open") in reading.told
+    assert reading.examined.has_errors
+
+
+def test_an_operation_s_own_secret_is_seen_too(language: Any) -> None:
+    block = "authentication: {type: apikey, key: A, value: abc}"
+    reading = language.read(edited([("      - name: read\n", f"      - name: read\n        {block}\n")]))
+    spoken = said(security.secret_in_the_document, reading)
+    assert [item.message for item in spoken] == ["the value is written in the document, where everybody can read it"]
+
+
+def test_a_path_with_two_placeholders_in_a_segment_cannot_be_served(language: Any) -> None:
+    reading = language.read(edited([("    - path: /ships/{id}", "    - path: /ships/{id}-{x}")]))
+    assert ("DOC010", "this path cannot be served: the segment `{id}-{x}` has two placeholders") in reading.told
