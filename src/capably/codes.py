@@ -84,6 +84,10 @@ CODES: dict[str, Code] = {
         "There is nothing to serve",
         "No server of the document has an operation that calls a consumed one. The other findings may say why.",
     ),
+    "DOC016": Code(
+        "`externalRefs` is read as `binds`",
+        "Versions 0.4 and 0.5 wrote binds as `externalRefs`, with `name` for `namespace` and `uri` for `location`.",
+    ),
     "REF001": Code(
         "A call names an operation that does not exist",
         "`call: namespace.operation` must name an operation of a `consumes` entry. Names are compared exactly, then "
@@ -208,8 +212,8 @@ CODES: dict[str, Code] = {
     ),
     "AUT002": Code(
         "An authentication block lacks something",
-        "bearer needs `token`; basic and digest `username` and `password`; apikey `key` and `value`; oauth2 `clientId`, "
-        "`clientSecret` and `tokenEndpoint`; oauth1 `consumerKey` and `consumerSecret`; aws-sig-v4 `accessKeyId` and "
+        "bearer needs `token`; basic and digest `username` and `password`; apikey `key` and `value`; oauth2 "
+        "`clientId`, `clientSecret` and `tokenEndpoint`; oauth1 `consumerKey` and `consumerSecret`; aws-sig-v4 `accessKeyId` and "
         "`secretKey`; hmac `secret`; certificate `certificate`. See docs/authentication.md.",
     ),
     "AUT003": Code(

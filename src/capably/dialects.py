@@ -64,7 +64,40 @@ def canonical(document: Document) -> tuple[str, Mapping | None, list[Diagnostic]
     problem = _without_content(root)
     if problem is not None:
         return version, None, [problem]
-    return version, _section(root), []
+    return version, _section(_with_old_binds(root)), [_old_binds_told(root)] if _OLD_BINDS in root.entries else []
+
+
+_OLD_BINDS = "externalRefs"  # 0.4 and 0.5: what `binds` became
+_OLD_BIND_KEYS = {"name": "namespace", "uri": "location", "description": "description", "keys": "keys"}
+
+
+def _old_binds_told(root: Mapping) -> Diagnostic:
+    message = f"`{_OLD_BINDS}` is read as `binds`"
+    advice = "write `binds:` with `namespace` for `name` and `location` for `uri`"
+    return warning("DOC016", message, root.key_span(_OLD_BINDS), advice)
+
+
+def _with_old_binds(root: Mapping) -> Mapping:
+    old = root.get(_OLD_BINDS)
+    if old is None:
+        return root
+    entries = {key: entry for key, entry in root.entries.items() if key != _OLD_BINDS}
+    binds = root.get("binds")
+    items = [_old_bind(item) for item in old.items] if isinstance(old, Sequence) else []
+    items += binds.items if isinstance(binds, Sequence) else ()
+    span = root.key_span(_OLD_BINDS)
+    return Mapping({**entries, "binds": Entry("binds", span, Sequence(tuple(items), old.span))}, root.span)
+
+
+def _old_bind(item: Node) -> Node:
+    if not isinstance(item, Mapping):
+        return item
+    renamed = {
+        _OLD_BIND_KEYS[key]: Entry(_OLD_BIND_KEYS[key], entry.key_span, entry.value)
+        for key, entry in item.entries.items()
+        if key in _OLD_BIND_KEYS
+    }
+    return Mapping(renamed, item.span)
 
 
 def _other_kind(root: Mapping, start: Span) -> Diagnostic:

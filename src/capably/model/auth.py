@@ -74,8 +74,8 @@ class Authentication(Record):
 
 
 SECRETS = (
-    *("token", "value", "password", "client_secret", "refresh_token", "access_token"),
-    *("consumer_secret", "token_secret", "access_token_secret", "private_key"),
-    *("secret_key", "secret_access_key", "session_token", "api_key", "secret", "passphrase"),
+    *("token", "value", "password", "clientSecret", "refreshToken", "accessToken"),
+    *("consumerSecret", "tokenSecret", "accessTokenSecret", "privateKey"),
+    *("secretKey", "secretAccessKey", "sessionToken", "apiKey", "secret", "passphrase"),
 )
-"""Fields that hold secrets, whatever the scheme."""
+"""Keys that hold secrets, whatever the scheme."""

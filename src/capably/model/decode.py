@@ -95,6 +95,7 @@ def _servers(nodes: Iterable[Node], found: list[Diagnostic]) -> list[Exposes]:
 
 
 _KINDS_TO_COME = ("skill", "control")
+_OLD_KINDS = {"http": "rest", "api": "rest", "agent-skill": "skill", "webhook": "rest"}
 
 
 def _unserved(item: Node, kind: Node | None, name: str, found: list[Diagnostic]) -> None:
@@ -103,6 +104,9 @@ def _unserved(item: Node, kind: Node | None, name: str, found: list[Diagnostic])
         found.append(
             warning("DOC013", f"`{name}` servers are not served by this version", span, "the other servers still run")
         )
+    elif name in _OLD_KINDS:
+        message = f"`{name}` is a kind of server from before the published versions: it is left out"
+        found.append(warning("DOC013", message, span, f"today that is `type: {_OLD_KINDS[name]}`"))
     elif name:
         known = [*SERVER_KINDS, *_KINDS_TO_COME]
         found.append(error("DOC013", f"`{name}` is not a kind of server", span, *did_you_mean(name, known)))

@@ -12,7 +12,7 @@ from capably.model.capability import Capability
 from capably.model.exposes import Exposed, ExposedOperation, ExposedResource, Exposes, ExposesMcp, ExposesRest, Tool
 from capably.model.values import Parameter
 from capably.plan.binding import Binder, Front, unused_with_keys
-from capably.plan.operation import Hints, Kind, Operation, Plan, Route, ServerPlan
+from capably.plan.operation import Consumed, Hints, Kind, Operation, Plan, Route, ServerPlan
 from capably.plan.outputs import compile_answer
 from capably.plan.requests import compile_base, compile_request
 from capably.plan.resolve import Caller, Decision, directory, resolve
@@ -192,15 +192,12 @@ class _Compiler:
             title=exposed.display or "",
             description=exposed.description or candidate.operation.description or "",
             inputs=binder.binding.inputs,
-            target=candidate.target,
-            decided_by=decision.rule,
-            request=request,
+            work=Consumed(candidate.target, decision.rule, request, credentials.scheme),
             answer=compile_answer(exposed.outputs, self.found),
             span=site.span,
             method=site.method,
             route=route,
             hints=_hints(exposed),
-            scheme=credentials.scheme,
         )
 
     def credentials(self, candidate: Candidate) -> Credentials:

@@ -96,12 +96,33 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """One exposed operation: a REST method on a path, or an MCP tool.
+class Consumed:
+    """The work of an operation that calls a consumed one.
 
     ``decided_by`` names the rule that chose ``target`` when the document left a choice (see docs/names.md). ``scheme``
     is set when requests are authenticated by more than what ``request`` holds.
     """
+
+    target: Target
+    decided_by: str
+    request: RequestTemplate
+    scheme: Scheme | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mock:
+    """The work of an operation that answers by itself: its outputs state their values, nothing is called."""
+
+    decided_by: str = "mock"
+
+
+Work: TypeAlias = Consumed | Mock
+"""Where an operation's answer comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One exposed operation: a REST method on a path, or an MCP tool."""
 
     server: Kind
     namespace: str
@@ -109,15 +130,12 @@ class Operation:
     title: str
     description: str
     inputs: tuple[Input, ...]
-    target: Target
-    decided_by: str
-    request: RequestTemplate
+    work: Work
     answer: Answer
     span: Span
     method: str | None = None
     route: Route | None = None
     hints: Hints | None = None
-    scheme: Scheme | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,5 +25,6 @@ RULES: tuple[Rule, ...] = (
     servers.unsafe_tool_name,
     security.secret_in_the_document,
     security.credentials_over_plain_http,
+    security.tokens_over_plain_http,
     security.open_to_the_network,
 )
