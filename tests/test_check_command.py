@@ -128,7 +128,7 @@ def test_a_missing_file_is_told_with_the_files_that_are_there(run: Run) -> None:
     [
         (["check"], "Missing argument 'FILE...'"),
         (["check", "--format", "xml", "wrong.yaml"], "'xml' is not one of 'text', 'json', 'sarif'"),
-        (["check", "--strickt", "wrong.yaml"], "No such option: --strickt"),
+        (["check", "--strickt", "wrong.yaml"], "No such option '--strickt'. Did you mean '--strict'?"),
         (["check", "empty"], "empty holds no YAML or JSON file"),
         (["chek", "wrong.yaml"], "no command `chek`: did you mean `check`?"),
         (["xyzzy"], "no command `xyzzy`: known here: `serve`, `check`"),
@@ -204,7 +204,7 @@ def test_explain_without_a_code_lists_them_all(run: Run) -> None:
     assert lines == [f"{code}  {page.title}" for code, page in CODES.items()]
 
 
-@pytest.mark.parametrize(("written", "nearest"), [("ref01", "REF001"), ("SEC0001", "SEC001")])
+@pytest.mark.parametrize(("written", "nearest"), [("re003", "REF003"), ("SEC0001", "SEC001")])
 def test_explain_names_the_nearest_code(run: Run, written: str, nearest: str) -> None:
     ended = run("explain", written)
     assert ended.err == f"error: `{written}` is not a diagnostic code\n  = did you mean `{nearest}`?\n"

@@ -6,7 +6,7 @@ becomes a list whose items carry ``name``. Lists keep what keyed maps cannot: th
 
 from dataclasses import replace
 
-from capably.diagnostics import Diagnostic, Span, error, nearest
+from capably.diagnostics import Diagnostic, Span, error, nearest, warning
 from capably.document import Document, Entry, Mapping, Node, Scalar, Sequence
 
 VERSIONS: dict[str, tuple[str, ...]] = {

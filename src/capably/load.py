@@ -64,7 +64,6 @@ class _Files:
 
     def _parse(self, path: Path) -> _Read:
         file = str(path)
-        self.texts[file] = ""
         try:
             with path.open("rb") as stream:
                 data = stream.read(document.MAX_BYTES + 1)
