@@ -79,7 +79,8 @@ def sent_body(kind: BodyKind, source: Source, inputs: dict[str, Any]) -> bytes |
         ("...", "..."),
         (9321483, "9321483"),
         (True, "true"),
-        (["a", 1], "%5B%22a%22%2C1%5D"),
+        (["a,b", 1], "a%2Cb,1"),
+        ({"a": 1}, "%7B%22a%22%3A1%7D"),
     ],
 )
 def test_an_identifier_arrives_as_one_segment(value: object, segment: str) -> None:
@@ -214,7 +215,7 @@ def test_a_query_follows_one_that_the_path_holds() -> None:
     assert build({"x": "b"}, ("/ships?a=1",), query=(("q", X),)).url == f"{BASE}/ships?a=1&q=b"
 
 
-@pytest.mark.parametrize("kind", list(BodyKind))
+@pytest.mark.parametrize("kind", [kind for kind in BodyKind if kind is not BodyKind.MULTIPART])
 def test_a_body_says_what_it_is(kind: BodyKind) -> None:
     body = BodyTemplate(kind, Constant("x"))
     assert build({}, body=body).headers == (("Content-Type", kind.value),)

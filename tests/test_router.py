@@ -7,10 +7,9 @@ import pytest
 
 from capably.diagnostics import Span
 from capably.plan.answer import Answer
-from capably.plan.operation import Kind, Operation, Target
+from capably.plan.operation import Kind, Mock, Operation
 from capably.plan.routes import compile_route
 from capably.servers.router import Match, Router
-from capably.upstream.request import RequestTemplate
 
 Find = Callable[[str], Match | None]
 
@@ -23,9 +22,7 @@ def operation(method: str, path: str, name: str = "") -> Operation:
         title="",
         description="",
         inputs=(),
-        target=Target("api", "things", "get", method, path),
-        decided_by="exact",
-        request=RequestTemplate(method, "http://upstream.test", ("/",)),
+        work=Mock(),
         answer=Answer(),
         span=Span("doc.yaml", 1, 1, 1, 1),
         method=method,

@@ -17,16 +17,18 @@ from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined, examine_with
 from capably.listening import QuietServer, bind, serving
 from capably.plan.operation import Kind, ServerPlan
-from capably.plan.outcome import Invoke
 from capably.runtime import Runtime
 from capably.servers import mcp, rest
 from capably.servers.http import Application, Limits
 from capably.settings import Settings
 from capably.startup import missing_values, unknown_names
 
-Build: TypeAlias = Callable[[ServerPlan, Invoke, Limits], Application]
+Build: TypeAlias = Callable[[ServerPlan, Runtime, Limits], Application]
 
-SERVERS: dict[Kind, Build] = {Kind.REST: rest.build_app, Kind.MCP: mcp.build_app}
+SERVERS: dict[Kind, Build] = {
+    Kind.REST: lambda server, runtime, limits: rest.build_app(server, runtime.invoke, limits, runtime.pass_on),
+    Kind.MCP: lambda server, runtime, limits: mcp.build_app(server, runtime.invoke, limits),
+}
 
 
 class RefusedError(CommandError):
@@ -119,7 +121,7 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
         for (document, server), sock in zip(bound, sockets, strict=True):
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=_is_loopback(host))
-            app = SERVERS[server.kind](server, runtimes[id(document)].invoke, limits)
+            app = SERVERS[server.kind](server, runtimes[id(document)], limits)
             servers.append(QuietServer(app, settings.drain_s))
             await stack.enter_async_context(serving(servers[-1], sock))
             listeners.append(Listener(server, host, port))

@@ -2,7 +2,7 @@
 
 Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
 REF references, VAR variables, IMP imports, INP inputs,
-BOD bodies, OUT outputs, AUT authentication, SRV servers, SEC security.
+REQ requests, BOD bodies, FWD forwards, OUT outputs, AUT authentication, SRV servers, SEC security.
 """
 
 from dataclasses import dataclass
@@ -76,9 +76,9 @@ CODES: dict[str, Code] = {
         "The document says something that this version does not run. That part is left out, the rest is served.",
     ),
     "DOC014": Code(
-        "A server asks for callers to be authenticated",
-        "This version does not authenticate callers, and a server that its author wanted closed is not opened. Remove "
-        "the block to serve it without authentication, on loopback.",
+        "A server asks for callers to be authenticated in a way that is not known here",
+        "Callers are authenticated with bearer, basic or apikey. A server that its author wanted closed is not opened: "
+        "use one of these, or remove the block to serve it without authentication, on loopback.",
     ),
     "DOC015": Code(
         "There is nothing to serve",
@@ -185,13 +185,50 @@ CODES: dict[str, Code] = {
         "the references in `with` and from what the called operation needs; `capably plan` shows the result. Declared "
         "inputs give callers better descriptions.",
     ),
+    "INP002": Code(
+        "A value is not one of those a parameter allows",
+        "The document states `enum` for the parameter and a value that is not in it. The value is sent all the same, "
+        "and the API will most likely refuse it.",
+    ),
+    "REQ001": Code(
+        "A header belongs to the connection",
+        "Headers such as Content-Length, Transfer-Encoding, Host and Connection frame a message or concern one "
+        "connection (RFC 9110, section 7.6.1). They are written when a request is sent; a parameter cannot set them.",
+    ),
+    "REQ002": Code(
+        "A style does not fit the place of its parameter",
+        "OpenAPI 3.1 knows form, spaceDelimited, pipeDelimited and deepObject in a query, simple, label and matrix in "
+        "a path, simple in a header and form in a cookie.",
+    ),
     "BOD001": Code(
         "A request body is of a type that cannot be sent",
-        "Bodies are json, form (formUrlEncoded), text, xml or sparql.",
+        "Bodies are json, form (formUrlEncoded), multipart (multipartForm), text, xml, sparql, yaml, binary or "
+        "graphql. A media type such as `application/vnd.ships+json` says it too.",
     ),
     "BOD002": Code(
         "A request body has no data",
         "A body with `type` needs `data` beside it.",
+    ),
+    "BOD003": Code(
+        "A part of a multipart body is not complete",
+        "A part has a name and a value, and may have a file name and a media type:\n\n"
+        "    data:\n"
+        "    - {name: note, value: '{{tools.note}}'}\n"
+        "    - {name: photo, value: '{{tools.photo}}', filename: photo.png, contentType: image/png}",
+    ),
+    "FWD001": Code(
+        "A forward leads to a namespace that is not consumed",
+        "`targetNamespace` is the `namespace` of a `consumes` entry.",
+    ),
+    "FWD002": Code(
+        "A trusted header is not passed on",
+        "Headers that frame a message or concern one connection end at each server, and what a caller proves itself "
+        "to this server with is not meant for another one.",
+    ),
+    "FWD003": Code(
+        "A forward cannot ask for a value",
+        "Every request to the API needs a value that the document does not state, and a forward has no inputs of its "
+        "own. Give the parameter a `value`, or put a placeholder of its name into the path of the resource.",
     ),
     "OUT001": Code(
         "`$.` is read as `$`",
@@ -199,11 +236,34 @@ CODES: dict[str, Code] = {
     ),
     "OUT002": Code(
         "A JSONPath cannot be used",
-        "Paths are made of member names and list positions: `$.data[0].id`, `$['a name']`, `$.list[-1]`.",
+        "Paths are JSONPath (RFC 9535): `$.data[0].id`, `$['a name']`, `$.list[-1]`, `$.items[*].id`, `$.list[0:2]`, "
+        "`$..id`, `$.items[?(@.kind == 'ship' && @.size > 3)]`. A path with a wildcard, slice, union, filter or `..` "
+        "gives a list. Filters also know `=~ /re/`, `in`, `nin`, `subsetof`, `anyof`, `noneof`, `contains`, `size` "
+        "and `empty`; behind a path may stand `.length()`, `.size()`, `.keys()`, `.first()`, `.last()`, `.min()`, "
+        "`.max()`, `.sum()`, `.avg()` or `.stddev()`.",
     ),
     "OUT003": Code(
         "`properties` is not a mapping",
         "The properties of an object output are a mapping from name to output.",
+    ),
+    "OUT004": Code(
+        "A fixed value is not of its declared type",
+        "The `value` or `const` of an output cannot be told as its `type`: `value: many` with `type: number`. Numbers "
+        "in text are numbers, `true` and `false` in text are booleans; change one of the two.",
+    ),
+    "OUT005": Code(
+        "A format of answers is not known",
+        "`outputRawFormat` is json (when absent), xml, yaml, csv, tsv, psv, avro, protobuf, html, markdown, text or "
+        "binary.",
+    ),
+    "OUT006": Code(
+        "A schema of answers cannot be used",
+        "`outputSchema` names the schema's file for avro and protobuf, relative to the document. For html it is the "
+        "CSS selector of the tables, for markdown the start of the headings. Other formats take none.",
+    ),
+    "OUT007": Code(
+        "A size cannot be read",
+        "`maxBinarySize` is a number with a unit: `512KiB`, `10MiB` (when absent), `1GiB`; bytes without one.",
     ),
     "AUT001": Code(
         "An authentication scheme is not known",
@@ -213,13 +273,13 @@ CODES: dict[str, Code] = {
     "AUT002": Code(
         "An authentication block lacks something",
         "bearer needs `token`; basic and digest `username` and `password`; apikey `key` and `value`; oauth2 "
-        "`clientId`, `clientSecret` and `tokenEndpoint`; oauth1 `consumerKey` and `consumerSecret`; aws-sig-v4 `accessKeyId` and "
-        "`secretKey`; hmac `secret`; certificate `certificate`. See docs/authentication.md.",
+        "`clientId`, `clientSecret` and `tokenEndpoint`; oauth1 `consumerKey` and `consumerSecret`; aws-sig-v4 "
+        "`accessKeyId` and `secretKey`; hmac `secret`; certificate `certificate`. See docs/authentication.md.",
     ),
     "AUT003": Code(
         "An API key is placed where none can be",
-        "`placement` is header (the default), query, cookie or body. In a body the key is a field of a JSON object or a "
-        "form; other bodies have no place for it. Requests without a body carry it in the query instead.",
+        "`placement` is header (the default), query, cookie or body. In a body the key is a field of a JSON object or "
+        "a form; other bodies have no place for it. Requests without a body carry it in the query instead.",
     ),
     "AUT004": Code(
         "A secret is empty or cannot be sent",

@@ -26,6 +26,7 @@ NAMED = frozenset(
 )
 _BY_NAME = "properties"  # its keys are the author's names, whatever they are
 RENAMED = {"label": "display", "functions": "flows", "targetName": "target"}
+_ALSO_WRITTEN = {"auth": "authentication"}  # in no published version, but in documents
 # What stands below these keys is the author's own data or text, not the language's.
 _FREE = frozenset(
     {"with", "body", "value", "default", "const", "enum", "example", "keys", "metadata", "schema", "data"}
@@ -167,7 +168,7 @@ def _convert(node: Node, key: str) -> Node:
     is_import = "import" in node.entries
     entries: dict[str, Entry] = {}
     for entry in node.entries.values():
-        name = RENAMED.get(entry.key, entry.key)
+        name = (RENAMED | _ALSO_WRITTEN).get(entry.key, entry.key)
         if is_import and name == "location":
             name = "from"
         if name != entry.key and name in node.entries:

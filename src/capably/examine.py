@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from capably.diagnostics import Diagnostic, in_order
-from capably.load import Loaded, load
+from capably.load import Loaded, load, read_beside
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled, compile_plan
 from capably.plan.variables import NOTHING_GIVEN, Given
@@ -56,7 +56,7 @@ async def examine_with(path: Path, given: Given, *, reveal: bool = True) -> Exam
 def _examined(loaded: Loaded, given: Given, problems: list[Diagnostic], *, reveal: bool) -> Examined:
     if loaded.capability is None:
         return Examined(loaded.file, loaded.texts, None, None, tuple(in_order(loaded.diagnostics)))
-    compiled = compile_plan(loaded.capability, given, reveal=reveal)
+    compiled = compile_plan(loaded.capability, given, reveal=reveal, read_file=read_beside)
     found = [*loaded.diagnostics, *problems, *compiled.diagnostics]
     for rule in RULES:
         found += rule(loaded.capability, compiled)

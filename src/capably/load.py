@@ -7,7 +7,7 @@ from pathlib import Path
 from capably import document
 from capably.diagnostics import Diagnostic, Span, error
 from capably.dialects import canonical
-from capably.imports import Importer
+from capably.imports import Importer, local_path
 from capably.model.capability import Capability
 from capably.model.decode import decode
 
@@ -78,6 +78,25 @@ class _Files:
         self.texts[file] = parsed.text
         version, root, shape = canonical(parsed)
         return _Read(version, root, (*found, *shape))
+
+
+def read_beside(written: str, span: Span) -> bytes:
+    """Read the file that a text in a document names; names are relative to the file the text stands in.
+
+    Raises:
+        OSError: it is no local file, too large, or cannot be read; the message says which, for people.
+    """
+    path = local_path(written, Path(span.file))
+    if path is None:
+        raise OSError(f"`{written}` is no local file")
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(document.MAX_BYTES + 1)
+    except OSError as problem:
+        raise OSError(f"{path}: {problem.strerror or type(problem).__name__}") from None
+    if len(data) > document.MAX_BYTES:
+        raise OSError(f"{path} is larger than {document.MAX_BYTES:,} bytes")
+    return data
 
 
 def find_documents(path: Path) -> list[Path]:

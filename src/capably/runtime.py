@@ -3,9 +3,11 @@
 import logging
 from typing import Self
 
+from capably.plan.answer import Loss
 from capably.plan.flow import Call, run
-from capably.plan.operation import Inputs, Operation
-from capably.plan.outcome import Fault, Outcome
+from capably.plan.operation import Forward, Inputs, Operation
+from capably.plan.outcome import Fault, Outcome, Passage
+from capably.plan.passage import outcome_of, request_of
 from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.reply import Reply, Trouble, UpstreamError
@@ -33,6 +35,7 @@ class Runtime:
         """Prepare; nothing is opened before the context is entered."""
         self._client = Client(limits)
         self._authenticator = Authenticator(self._client)
+        self._told: set[Loss] = set()
 
     async def __aenter__(self) -> Self:
         """Open the upstream client."""
@@ -57,9 +60,34 @@ class Runtime:
                 call = flow.send(await self._perform(call))
         except StopIteration as end:
             outcome: Outcome = end.value
+            self._tell(outcome)
             return outcome
         finally:
             flow.close()
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Log what outputs lost; each once, for an upstream that does it does it with every answer."""
+        for loss in outcome.losses:
+            if loss not in self._told:
+                self._told.add(loss)
+                _log.warning("%s", loss)
+
+    async def pass_on(self, forward: Forward, passage: Passage) -> Outcome:
+        """Pass a caller's request on through a forward.
+
+        Raises:
+            Fault: its path cannot be passed on, or the upstream gave no answer.
+        """
+        request = request_of(forward, passage)
+        body = passage.body if not isinstance(passage.body, bytes) else None
+        try:
+            if forward.scheme is None:
+                reply = await self._client.open(request, body=body)
+            else:
+                reply = await self._authenticator.pass_on(forward.scheme, request, body)
+        except UpstreamError as problem:
+            raise _fault(forward.target, problem) from problem
+        return outcome_of(forward, passage, request, reply)
 
     async def _perform(self, call: Call) -> Reply:
         try:
@@ -67,7 +95,11 @@ class Runtime:
                 return await self._client.send(call.request)
             return await self._authenticator.send(call.scheme, call.request)
         except UpstreamError as problem:
-            _log.warning("%s: %s: %s", call.namespace, problem.trouble.value, problem.reason)
-            status, title, advice = _FAULTS[problem.trouble]
-            detail = f"`{call.namespace}` gave no usable answer: {problem.told or advice}"
-            raise Fault(status, f"upstream-{problem.trouble.value}", title, detail) from problem
+            raise _fault(call.namespace, problem) from problem
+
+
+def _fault(namespace: str, problem: UpstreamError) -> Fault:
+    _log.warning("%s: %s: %s", namespace, problem.trouble.value, problem.reason)
+    status, title, advice = _FAULTS[problem.trouble]
+    detail = f"`{namespace}` gave no usable answer: {problem.told or advice}"
+    return Fault(status, f"upstream-{problem.trouble.value}", title, detail)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,16 @@ from typing import Any
 import pytest
 
 from capably.examine import Examined, examine_with
-from capably.plan.operation import Operation
+from capably.plan.operation import Consumed, Operation
 from capably.plan.variables import Given
 from capably.render.text import render_text
 from capably.upstream.request import Request, build_request
+
+
+def called(operation: Operation) -> Consumed:
+    """The work of an operation, which is to call a consumed one."""
+    assert isinstance(operation.work, Consumed)
+    return operation.work
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,12 @@ class Reading:
         return only
 
     @property
+    def decisions(self) -> list[str]:
+        """For each operation, the rule that decided what it calls, and what that is."""
+        works = [called(operation) for operation in self.operations]
+        return [f"{work.decided_by}: {work.target.method} {work.target.path}" for work in works]
+
+    @property
     def inputs(self) -> dict[str, str]:
         """Each input as `location type`, with `?` behind it when it is optional, `*` when it is the whole body."""
         return {
@@ -76,7 +87,7 @@ class Reading:
         return [variable.name for variable in self.examined.compiled.missing]
 
     def request(self, **inputs: Any) -> Request:
-        return build_request(self.operation.request, inputs)
+        return build_request(called(self.operation).request, inputs)
 
     def sent(self, **inputs: Any) -> str:
         """Method and URL of the request, and its body when it has one."""

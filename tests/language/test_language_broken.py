@@ -47,16 +47,19 @@ def survives(file: Path, data: bytes) -> None:
         describe_plan(examined.compiled.plan)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(TEXT)))
 def test_a_document_that_ends_early_is_survived(file: Path, length: int) -> None:
     survives(file, TEXT[:length].encode())
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, len(LINES) - 1), min_size=1, max_size=12))
 def test_lost_lines_are_survived(file: Path, lost: set[int]) -> None:
     survives(file, "\n".join(line for number, line in enumerate(LINES) if number not in lost).encode())
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.integers(0, len(LINES) - 1), st.integers(-6, 6), min_size=1, max_size=6))
 def test_changed_indentation_is_survived(file: Path, shifts: dict[int, int]) -> None:
     def shifted(number: int, line: str) -> str:
@@ -66,7 +69,7 @@ def test_changed_indentation_is_survived(file: Path, shifts: dict[int, int]) -> 
     survives(file, "\n".join(shifted(number, line) for number, line in enumerate(LINES)).encode())
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.integers(0, len(LINES) - 1), st.sampled_from(VALUES), min_size=1, max_size=4))
 def test_changed_values_are_survived(file: Path, changes: dict[int, str]) -> None:
     changed = [
@@ -76,6 +79,7 @@ def test_changed_values_are_survived(file: Path, changes: dict[int, str]) -> Non
     survives(file, "\n".join(changed).encode())
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(TEXT) - 1), st.binary(max_size=4))
 def test_strange_bytes_are_survived(file: Path, place: int, noise: bytes) -> None:
     data = TEXT.encode()

@@ -31,41 +31,37 @@ def routes(*routes: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
 TWO_GETS = [("all", "/ships", operation("get")), ("one", "/ships/{id}", operation("get"))]
 
 
-def decisions(reading: Any) -> list[str]:
-    return [f"{item.decided_by}: {item.target.method} {item.target.path}" for item in reading.operations]
-
-
 def test_a_name_that_one_operation_has_decides(language: Any) -> None:
     reading = language.data(document([("all", "/ships", operation("list"))], tools("up.list")))
-    assert decisions(reading) == ["name: GET /ships"]
+    assert reading.decisions == ["name: GET /ships"]
     assert reading.told == []
 
 
 def test_the_full_name_decides(language: Any) -> None:
     reading = language.data(document(TWO_GETS, tools("up.one.get", "up.all.get")))
-    assert decisions(reading) == ["full-name: GET /ships/{id}", "full-name: GET /ships"]
+    assert reading.decisions == ["full-name: GET /ships/{id}", "full-name: GET /ships"]
 
 
 def test_an_operation_whose_name_holds_a_dot_is_found_by_it(language: Any) -> None:
     reading = language.data(document([("all", "/ships", operation("ships.list"))], tools("up.ships.list")))
-    assert decisions(reading) == ["name: GET /ships"]
+    assert reading.decisions == ["name: GET /ships"]
 
 
 def test_a_namespace_that_holds_a_dot_is_found_by_it(language: Any) -> None:
     consumed = [("all", "/ships", operation("list"))]
     reading = language.data(document(consumed, tools("up.v1.list"), namespace="up.v1"))
-    assert decisions(reading) == ["name: GET /ships"]
+    assert reading.decisions == ["name: GET /ships"]
 
 
 def test_two_resources_of_one_name_do_not_make_the_full_name_a_guess(language: Any) -> None:
     twice = [("ships", "/ships", operation("get")), ("ships", "/ships/{id}", operation("get"))]
     reading = language.data(document(twice, tools({"call": "up.ships.get", "with": {"id": "tools.id"}})))
-    assert decisions(reading) == ["with: GET /ships/{id}"]
+    assert reading.decisions == ["with: GET /ships/{id}"]
 
 
 def test_the_keys_of_with_decide_when_they_are_exactly_one_operation_s_parameters(language: Any) -> None:
     reading = language.data(document(TWO_GETS, tools({"call": "up.get", "with": {"ID": "tools.id"}})))
-    assert decisions(reading) == ["with: GET /ships/{id}"]
+    assert reading.decisions == ["with: GET /ships/{id}"]
 
 
 @pytest.mark.parametrize(
@@ -81,12 +77,12 @@ def test_the_keys_of_with_decide_when_they_are_exactly_one_operation_s_parameter
 )
 def test_the_path_decides_for_rest(language: Any, path: str, target: str) -> None:
     reading = language.data(document(TWO_GETS, routes(("GET", path, {}))))
-    assert decisions(reading) == [f"path: GET {target}"]
+    assert reading.decisions == [f"path: GET {target}"]
 
 
 def test_the_method_decides_before_the_path(language: Any) -> None:
     consumed = [("a", "/ships", operation("get", "POST")), ("b", "/vessels", operation("get", "PUT"))]
-    assert decisions(language.data(document(consumed, routes(("PUT", "/ships", {}))))) == ["path: PUT /vessels"]
+    assert language.data(document(consumed, routes(("PUT", "/ships", {})))).decisions == ["path: PUT /vessels"]
 
 
 def test_the_description_decides_for_tools(language: Any) -> None:
@@ -95,29 +91,29 @@ def test_the_description_decides_for_tools(language: Any) -> None:
         ("one", "/ships/{id}", operation("get", description=" Read a ship. ")),
     ]
     reading = language.data(document(consumed, tools({"call": "up.get", "description": "Read a ship."})))
-    assert decisions(reading) == ["description: GET /ships/{id}"]
+    assert reading.decisions == ["description: GET /ships/{id}"]
 
 
 def test_the_order_of_the_calls_decides_last(language: Any) -> None:
     reading = language.data(document(TWO_GETS, tools("up.get", "up.get")))
-    assert decisions(reading) == ["order: GET /ships", "order: GET /ships/{id}"]
+    assert reading.decisions == ["order: GET /ships", "order: GET /ships/{id}"]
 
 
 def test_calls_are_counted_for_each_server(language: Any) -> None:
     first, second = tools("up.get"), {**tools("up.get"), "namespace": "other", "port": 9091}
-    assert decisions(language.data(document(TWO_GETS, first, second))) == ["order: GET /ships"] * 2
+    assert language.data(document(TWO_GETS, first, second)).decisions == ["order: GET /ships"] * 2
 
 
 def test_identical_requests_are_no_conflict(language: Any) -> None:
     same = [("a", "/ships/{id}", operation("get")), ("b", "/Ships/{ID}", operation("get"))]
     reading = language.data(document(same, tools("up.get", "up.get", "up.get")))
-    assert decisions(reading)[-1] == "identical: GET /ships/{id}"
+    assert reading.decisions[-1] == "identical: GET /ships/{id}"
 
 
 def test_one_path_with_two_bodies_is_two_requests(language: Any) -> None:
     consumed = [(n, "/graphql", operation("ask", "POST", body=f'{{"query": "{n}"}}')) for n in "ab"]
     reading = language.data(document(consumed, tools("up.ask", "up.ask", "up.ask")))
-    assert decisions(reading) == ["order: POST /graphql"] * 2
+    assert reading.decisions == ["order: POST /graphql"] * 2
     assert "REF003" in reading.codes
 
 
@@ -151,7 +147,7 @@ def test_what_nothing_decides_is_an_error_that_lists_the_candidates(language: An
 def test_the_name_of_a_resource_without_one_is_its_path(language: Any) -> None:
     consumed = document([("all", "/ships", operation("get"))], tools("up./b.get"))
     consumed["capability"]["consumes"][0]["resources"].append({"path": "/b", "operations": [operation("get")]})
-    assert decisions(language.data(consumed)) == ["full-name: GET /b"]
+    assert language.data(consumed).decisions == ["full-name: GET /b"]
 
 
 @pytest.mark.parametrize(
@@ -183,7 +179,7 @@ def test_a_call_to_nothing_is_told_with_the_nearest_name(
 
 def test_a_name_that_matches_loosely_is_told(language: Any) -> None:
     reading = language.data(document([("one", "/s", operation("read-one"))], tools("UP.readOne")))
-    assert decisions(reading) == ["name: GET /s"]
+    assert reading.decisions == ["name: GET /s"]
     message = "`UP.readOne` is taken to mean `up.read-one`: the names match ignoring case, `-` and `_`"
     assert reading.told == [("REF006", message)]
 

@@ -212,6 +212,7 @@ def test_a_text_is_a_reference_or_it_is_not(text: str, meaning: object) -> None:
         ("{{ a b }}", False, ["a b"], []),
         ("{{{a}}}", False, ["a"], []),
         ("{{& a}}", False, ["a"], []),
+        ("{{{a}}: 1}", False, ["a"], ["{", ": 1}"]),
         ("{a}", False, [], ["{a}"]),
         ("{a}", True, ["a"], []),
         ("/x(id='{a}')/{{b}}:go", True, ["a", "b"], ["/x(id='", "')/", ":go"]),

@@ -1,5 +1,6 @@
 """What a consumed operation states of its request: paths, fixed values, arrays and bodies of every kind."""
 
+import json
 from typing import Any
 
 import pytest
@@ -111,8 +112,6 @@ def test_a_body_goes_out_as_what_it_says_it_is(language: Any, body: Any, media_t
 @pytest.mark.parametrize("body", ['{"a": "{{x}}"}', '{"a": {{x}}}', {"a": "{{x}}"}])
 @pytest.mark.parametrize("value", ['"}', "\\", "{{y}}", "\n", 7, [1], {"b": None}])
 def test_no_value_can_break_a_json_body(language: Any, body: Any, value: Any) -> None:
-    import json
-
     request = language.tool({"method": "POST", "body": body}).request(x=value)
     assert json.loads(request.body) == {"a": value}
 

@@ -1,5 +1,6 @@
 """Every rule speaks when it should, and only then."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,43 +9,7 @@ from capably.diagnostics import Diagnostic
 from capably.rules import inputs, references, security, servers, variables
 from capably.rules.table import RULES, Rule
 
-QUIET = """\
-ikanos: 1.0.0-beta4
-binds:
-- namespace: env
-  keys: {KEY: KEY}
-capability:
-  consumes:
-  - namespace: up
-    type: http
-    baseUri: https://up.test
-    authentication: {type: bearer, token: '{{env.KEY}}'}
-    resources:
-    - name: ships
-      path: /ships/{id}
-      operations:
-      - name: read
-        method: GET
-        inputParameters: [{name: id, in: path}]
-      - name: change
-        method: PUT
-        inputParameters: [{name: id, in: path}]
-  exposes:
-  - type: rest
-    namespace: web
-    port: 8080
-    resources:
-    - path: /ships/{id}
-      operations:
-      - {method: GET, name: read, call: up.read, inputParameters: [{name: id, in: path}]}
-      - {method: PUT, name: change, call: up.change, inputParameters: [{name: id, in: path}]}
-  - type: mcp
-    namespace: agent
-    port: 9090
-    tools:
-    - {name: read, call: up.read, inputParameters: [{name: id, type: string}]}
-    - {name: change, call: up.change, inputParameters: [{name: id, type: string}]}
-"""
+QUIET = Path(__file__).with_name("quiet.yaml").read_text(encoding="utf-8")
 
 Edit = tuple[str, str]
 BASE = "https://up.test"
@@ -201,6 +166,12 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "credentials for `up` are sent over plain http",
     ),
     (
+        security.tokens_over_plain_http,
+        [(AUTH, f"{AUTH}, tokenEndpoint: 'http://up.test/token'")],
+        "SEC004 10:73",
+        "tokens are asked for over plain http: http://up.test/token",
+    ),
+    (
         security.open_to_the_network,
         [("port: 8080", "port: 8080\n    address: 0.0.0.0")],
         "SEC003 25:14",
@@ -244,6 +215,8 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
         security.credentials_over_plain_http,
         [(BASE, "http://up.test"), (f"    authentication: {{{AUTH}}}\n", "")],
     ),
+    (security.tokens_over_plain_http, [(AUTH, f"{AUTH}, tokenEndpoint: 'https://up.test/token'")]),
+    (security.tokens_over_plain_http, [(AUTH, f"{AUTH}, tokenUrl: 'http://localhost:8/token'")]),
     (security.open_to_the_network, [("port: 8080", "port: 8080\n    address: localhost")]),
     (security.open_to_the_network, [("port: 8080", "port: 8080\n    address: '[::1]'")]),
 ]
@@ -285,44 +258,8 @@ def test_a_rule_stays_silent(language: Any, rule: Rule, edits: list[Edit]) -> No
     assert said(rule, language.read(edited(edits))) == []
 
 
-@pytest.mark.parametrize(
-    ("edit", "message"),
-    [
-        (
-            ("  - type: mcp", "  - {type: control, port: 1}\n  - type: mcp"),
-            "`control` servers are not served by this version",
-        ),
-        (
-            (CHANGES, "- {name: change, steps: [{name: id, type"),
-            "`steps` is not run by this version: the operation is left out",
-        ),
-        (
-            (CHANGES, "- {name: change, ref: a.b, x-not: [{name: id, type"),
-            "`ref` is not run by this version: the operation is left out",
-        ),
-        ((CHANGES, "- {name: change, x-not: [{name: id, type"), "the operation has no `call`: it is left out"),
-        (("port: 9090", "transport: stdio"), "MCP over stdio is not served by this version"),
-    ],
-)
-def test_what_this_version_leaves_out_is_told_and_the_rest_is_planned(language: Any, edit: Edit, message: str) -> None:
-    reading = language.read(edited([edit]))
-    assert ("DOC013", message) in reading.told
-    assert reading.operations
-
-
-def test_a_server_that_wants_its_callers_authenticated_is_not_opened(language: Any) -> None:
-    reading = language.read(edited([("port: 8080", f"port: 8080\n    authentication: {{{AUTH}}}")]))
-    assert ("DOC014", "this version does not authenticate callers: the server would be open") in reading.told
-    assert reading.examined.has_errors
-
-
 def test_an_operation_s_own_secret_is_seen_too(language: Any) -> None:
     block = "authentication: {type: apikey, key: A, value: abc}"
     reading = language.read(edited([("      - name: read\n", f"      - name: read\n        {block}\n")]))
     spoken = said(security.secret_in_the_document, reading)
     assert [item.message for item in spoken] == ["the value is written in the document, where everybody can read it"]
-
-
-def test_a_path_with_two_placeholders_in_a_segment_cannot_be_served(language: Any) -> None:
-    reading = language.read(edited([("    - path: /ships/{id}", "    - path: /ships/{id}-{x}")]))
-    assert ("DOC010", "this path cannot be served: the segment `{id}-{x}` has two placeholders") in reading.told

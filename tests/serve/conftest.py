@@ -82,21 +82,23 @@ Serve = Callable[..., Served]
 @contextmanager
 def serving(document: Path, settings: Settings) -> Iterator[Served]:
     """Serve a document in a thread, on free ports."""
-    documents = open_documents([document], settings)
     started, ended = threading.Event(), asyncio.Event()
     found: list[Listener] = []
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def main() -> None:
         loops.append(asyncio.get_running_loop())
-        async with running(documents, settings) as listeners:
+        async with running(await open_documents([document], settings), settings) as listeners:
             found.extend(listeners)
             started.set()
             await ended.wait()
 
     def run() -> None:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(main())
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(main())
+        finally:
+            started.set()
 
     def stop() -> None:
         for loop in loops:
@@ -106,7 +108,8 @@ def serving(document: Path, settings: Settings) -> Iterator[Served]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert started.wait(10), "the servers did not start"
+        assert started.wait(10)
+        assert found, "the servers did not start"
         by_kind = {item.plan.kind.value: item for item in found}
         yield Served(by_kind["rest"].port, by_kind["mcp"].url, stop)
     finally:
@@ -114,9 +117,9 @@ def serving(document: Path, settings: Settings) -> Iterator[Served]:
         thread.join()
 
 
-def _settings(upstream: "Upstream", key: str) -> Settings:
+def _settings(upstream: "Upstream", key: str, drain_s: float = 1) -> Settings:
     given = Given({"baseurl": upstream.address}, {"AIMLAPI_API_KEY": key})
-    return Settings(given, ports={REST: 0, MCP: 0}, limits=Limits(body_bytes=BODY_CAP), drain_s=1)
+    return Settings(given, ports={REST: 0, MCP: 0}, limits=Limits(body_bytes=BODY_CAP), drain_s=drain_s)
 
 
 @pytest.fixture(scope="session")
@@ -138,8 +141,8 @@ def serve(shared_upstream: "Upstream", key: str) -> Iterator[Serve]:
     """Serves the bundled document with limits or an upstream of the test's own."""
     with ExitStack() as stack:
 
-        def start(*, baseurl: str | None = None, host: str | None = None, **limits: Any) -> Served:
-            settings = _settings(shared_upstream, key)
+        def start(*, baseurl: str | None = None, host: str | None = None, drain_s: float = 1, **limits: Any) -> Served:
+            settings = _settings(shared_upstream, key, drain_s)
             sets = {"baseurl": baseurl or shared_upstream.address}
             settings = replace(settings, given=replace(settings.given, sets=sets), client=ClientLimits(**limits))
             return stack.enter_context(serving(THREADS_RUNS, replace(settings, host=host)))
@@ -199,7 +202,9 @@ def start(tmp_path: Path, key: str) -> Iterator[Start]:
 
     def start(*arguments: str | Path, env: Mapping[str, str] | None = None, ready: bool = False) -> Process:
         kept = {
-            name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "COVERAGE_PROCESS_START") if name in os.environ
+            name: os.environ[name]
+            for name in ("PATH", "PYTHONPATH", "SYSTEMROOT", "COVERAGE_PROCESS_START")
+            if name in os.environ
         }
         number = len(processes)
         files = (tmp_path / f"stdout-{number}", tmp_path / f"stderr-{number}")

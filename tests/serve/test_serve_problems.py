@@ -220,6 +220,12 @@ def test_what_is_hardly_http_is_refused_and_leaves_the_server_well(
     assert bundled.call("GET", RUNS).status == 200
 
 
+def test_a_body_that_is_declared_too_large_is_refused_before_it_is_sent(bundled: "Served") -> None:
+    with socket.create_connection(("127.0.0.1", bundled.rest), timeout=5) as connection:
+        connection.sendall(f"POST {RUNS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {CAP + 1}\r\n\r\n".encode())
+        assert connection.recv(1000).split()[1] == b"413"
+
+
 def test_a_target_in_absolute_form_is_understood(bundled: "Served", upstream: "Upstream") -> None:
     answer = bundled.call("GET", f"http://localhost:{bundled.rest}{RUNS}")
     assert (answer.status, json.loads(answer.body)) == (200, {"ok": True})

@@ -1,5 +1,6 @@
 """Stopping: a signal ends new calls, lets open ones end, and the process leaves with 0."""
 
+import json
 import signal
 import socket
 import threading
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 RUNS = "/v1/threads/t1/runs"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
+PARAMS = {"name": "aimlapi-get-runs", "arguments": {"threadId": "t1"}}
+TOOL_CALL = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": PARAMS}).encode()
 signals = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 
 
@@ -53,6 +56,23 @@ def test_an_open_call_ends_with_its_answer_while_new_ones_are_refused(
     assert process.end() == 0
     (answer,) = answers
     assert (answer.status, answer.json) == (200, {"late": False})
+
+
+@pytest.mark.parametrize("busy", ["rest", "mcp"])
+def test_no_server_takes_calls_while_another_lets_one_end(serve: "Serve", upstream: "Upstream", busy: str) -> None:
+    served = serve(drain_s=8)
+    ports = {"rest": served.rest, "mcp": int(served.mcp.rpartition(":")[2])}
+    held = upstream.play(b"", hold=True)
+    with socket.create_connection(("127.0.0.1", ports[busy]), timeout=5) as connection:
+        path, body = (RUNS, b"") if busy == "rest" else ("/mcp", TOOL_CALL)
+        fields = f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        connection.sendall(f"POST {path} HTTP/1.1\r\n{fields}\r\n\r\n".encode() + body)
+        assert held.asked.wait(10)
+        served.stop()
+        assert all(refuses(port) for port in ports.values())
+        held.send(OK + b'{"late": false}')
+        held.over.set()
+        assert b"200 OK" in connection.recv(1000)
 
 
 def refuses(port: int) -> bool:

@@ -149,6 +149,17 @@ def test_the_upstream_is_let_go_when_a_tool_reads_a_stream_and_its_caller_leaves
     assert until(stream.gone)
 
 
+def test_a_caller_that_leaves_while_sending_is_no_error_and_calls_nothing(
+    bundled: "Served", upstream: "Upstream", caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(("127.0.0.1", bundled.rest), timeout=5) as connection:
+        connection.sendall(f"POST {RUNS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{{".encode())
+        time.sleep(0.05)
+    assert bundled.call("GET", RUNS).status == 200
+    assert upstream.only.method == "GET"
+    assert caplog.records == []
+
+
 async def test_the_upstream_is_let_go_when_the_official_client_gives_up(
     bundled: "Served", upstream: "Upstream"
 ) -> None:

@@ -140,9 +140,12 @@ def _print_request(operation: "Operation", given: dict[str, Any]) -> None:
     from capably.plan.outcome import Fault
 
     try:
-        first = next(run(operation, accept(operation, given)))
+        first = next(run(operation, accept(operation, given)), None)
     except Fault as fault:
         raise _usage(fault) from None
+    if first is None:
+        advice = "call it without --dry-run: nothing is sent"
+        raise CommandError(f"`{operation.name}` makes no request: it answers by itself", advice, exit_code=EXIT_USAGE)
     sys.stdout.write(json.dumps(describe_request(first.shown), indent=2, ensure_ascii=False) + "\n")
 
 

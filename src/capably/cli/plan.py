@@ -12,7 +12,13 @@ from capably.cli.options import documents_below
 
 if TYPE_CHECKING:
     from capably.examine import Examined
-    from capably.plan.description import OperationDescription, PlanDescription, TargetDescription
+    from capably.plan.description import (
+        ForwardDescription,
+        OperationDescription,
+        PlanDescription,
+        RequestDescription,
+        TargetDescription,
+    )
 
 
 @click.command(epilog="Exit codes: 0 every document has a plan, 1 a document has errors, 2 used wrongly.")
@@ -77,30 +83,46 @@ def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
         yield ""
         yield bold(
             f"{server['server']} {server['namespace']} on {server['address']}:{server['port']}, "
-            f"{server['operations']} operations",
+            f"{server['operations']} operations" + (f", {server['forwards']} forwards" if server["forwards"] else ""),
             colour=colour,
         )
         for operation in described["operations"]:
             if (operation["server"], operation["namespace"]) == (server["server"], server["namespace"]):
                 yield from _operation_lines(operation)
+        for forward in described["forwards"]:
+            if (server["server"], server["namespace"]) == ("rest", forward["namespace"]):
+                yield from _forward_lines(forward)
 
 
 def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
-    target = operation["target"]
     front = operation["name"] if operation["method"] is None else f"{operation['method']} {operation['path']}"
     yield f"  {front}"
-    how = f"{_target_name(target)}, decided by {operation['decided_by']}"
-    yield f"    calls  {target['method']} {target['path']}  ({how})"
+    target = operation["target"]
+    if target is None:
+        yield f"    answers by itself ({operation['decided_by']})"
+    else:
+        how = f"{_target_name(target)}, decided by {operation['decided_by']}"
+        yield f"    calls  {target['method']} {target['path']}  ({how})"
     for item in operation["inputs"]:
         need = "required" if item["required"] else "optional"
         yield f"    input  {item['name']}: {item['type']}, {need}, in {item['in']}, known from {item['from']}"
-    example = operation["example"]
+    yield from _example_lines(operation["example"])
+
+
+def _example_lines(example: "RequestDescription | None") -> Iterator[str]:
     if example is not None:
         yield f"    sends  {example['method']} {example['url']}"
         for name, value in example["headers"].items():
             yield f"           {name}: {value}"
         if example["body"] is not None:
             yield f"           {_compact(example['body'])}"
+
+
+def _forward_lines(forward: "ForwardDescription") -> Iterator[str]:
+    yield f"  ANY {forward['path']}"
+    yield f"    passes requests on to {forward['target']}"
+    yield f"    trusts {', '.join(forward['trusted_headers']) or 'no header of callers'}"
+    yield from _example_lines(forward["example"])
 
 
 def _target_name(target: "TargetDescription") -> str:

@@ -142,7 +142,10 @@ def _unit(listener: "Listener") -> str:
 
 
 def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[str]:
-    used = dict.fromkeys(operation.target.namespace for operation in listener.plan.operations)
+    from capably.plan.operation import Consumed
+
+    works = [operation.work for operation in listener.plan.operations]
+    used = dict.fromkeys(work.target.namespace for work in works if isinstance(work, Consumed))
     for document in documents:
         plan = document.compiled.plan if document.compiled is not None else None
         if plan is not None and listener.plan in plan.servers:

@@ -54,6 +54,14 @@ class Tool(Exposed):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardTo(Record):
+    """Where a resource passes requests on to, as they are."""
+
+    target: str = key("targetNamespace", "The namespace of a consumed API.", required=True)
+    trusted: tuple[str, ...] = key("trustedHeaders", "Headers of callers that are passed on.", default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExposedResource(Record):
     """A path of a REST server with its operations."""
 
@@ -64,7 +72,7 @@ class ExposedResource(Record):
     tags: tuple[str, ...] = key("tags", "Words to group by.", default=(), since="1.0.0-alpha3")
     inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation below.", default=())
     operations: tuple[ExposedOperation, ...] = key("operations", "Its methods.", default=())
-    forward: Node | None = key("forward", "Passes requests on to a consumed API.")
+    forward: ForwardTo | None = key("forward", "Passes requests on to a consumed API.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,8 @@ from capably.model.fields import OURS, Record, key
 
 LOCATIONS = ("query", "header", "path", "cookie", "body", "environment")
 TYPES = ("string", "number", "integer", "boolean", "object", "array")
+STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject", "simple", "label", "matrix")
+COLLECTION_FORMATS = ("csv", "ssv", "tsv", "pipes", "multi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,11 @@ class Parameter(Record):
     items: Node | None = key("items", "The parameter each element of an array is.", since=OURS)
     properties: Node | None = key("properties", "The parameters an object holds.", since=OURS)
     format: str | None = key("format", "The format of a text, as JSON Schema names it.", since=OURS)
+    style: str | None = key("style", "How a list or an object is written (OpenAPI 3.1).", one_of=STYLES, since=OURS)
+    explode: bool | None = key("explode", "Whether each item is written on its own.", since=OURS)
+    collection_format: str | None = key(
+        "collectionFormat", "What `style` was in Swagger 2.", one_of=COLLECTION_FORMATS, since=OURS
+    )
     tags: tuple[str, ...] = key("tags", "Words to group by.", default=(), since=OURS)
 
 
@@ -38,7 +45,7 @@ class Output(Record):
     """A value that is taken out of an answer."""
 
     name: str | None = key("name", "The output's name.")
-    type: str | None = key("type", "Its JSON type.")
+    type: str | None = key("type", "Its JSON type.", one_of=TYPES)
     display: str | None = key("display", "A title for people.", since=OURS)
     description: str | None = key("description", "What it means.", since=OURS)
     required: bool | None = key("required", "Whether it is always there.", since=OURS)

@@ -3,43 +3,146 @@
 Mapping is for successes: an upstream failure is told as it is, whatever the document declares as output.
 """
 
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from capably.expr.jsonpath import Path
+from capably.diagnostics import Span
+from capably.expr.jsonpath import AnyPath
+from capably.expr.source import ABSENT, Source, evaluate
+from capably.payload.decode import as_list
+from capably.plan.conversion import LOST, convert, kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a declared output must be: a JSON type (any, when there is none), a text of no more than so many characters.
+
+    ``name`` and ``span`` say where that is declared.
+    """
+
+    kind: str | None = None
+    max_length: int | None = None
+    name: str = ""
+    span: Span | None = None
+
+
+ANYTHING = Expected()
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A value that the declared type could not say, so that the answer has null instead."""
+
+    name: str
+    span: Span | None
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        """One line for the operator's log: the place and the kinds, never the value."""
+        name = f"`{self.name}`" if self.name else "the output"
+        return f"{self.span}: {name} is declared {self.wanted}, but the upstream gave {self.found}: null is answered"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What shapes read beside the answer, the caller's inputs, and the losses they note, each once and in order."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    losses: dict[Loss, None] = field(default_factory=dict)
+
+    def as_expected(self, expected: Expected, node: Any) -> Any:
+        """A node as its output is declared."""
+        if expected.kind is not None and node is not None:
+            told = convert(node, expected.kind)
+            node = self.null(expected, node) if told is LOST else told
+        if expected.max_length is not None and isinstance(node, str):
+            return node[: expected.max_length]
+        return node
+
+    def null(self, expected: Expected, node: Any) -> Any:
+        """Null instead of a node that cannot be told as declared, which is noted."""
+        self.losses[Loss(expected.name, expected.span, expected.kind or "object", kind_of(node))] = None
+        return None
+
+
+class Shape(Protocol):
+    """A part of the answer."""
+
+    def tell(self, value: Any, run: Run) -> Any:
+        """The part of an upstream's value, ``None`` where it is missing or cannot be told as declared."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """The mapped node as it is; at the root this is the upstream's body, byte for byte."""
+    """The mapped node; at the root and of no type that has to be enforced, the upstream's body, byte for byte."""
 
-    path: Path
+    path: AnyPath
+    expected: Expected = ANYTHING
+
+    def tell(self, value: Any, run: Run) -> Any:
+        """The node."""
+        return run.as_expected(self.expected, self.path.find(value))
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A value the document states."""
+    """A value the document states, perhaps over the caller's inputs."""
 
-    value: Any
+    source: Source
+    expected: Expected = ANYTHING
+
+    def tell(self, _value: Any, run: Run) -> Any:
+        """The stated value."""
+        stated = evaluate(self.source, run.inputs)
+        return None if stated is ABSENT else run.as_expected(self.expected, stated)
 
 
 @dataclass(frozen=True, slots=True)
 class Shaped:
     """An object of declared properties, each found below ``path``; what is not declared is left out."""
 
-    path: Path
-    properties: "tuple[tuple[str, Shape], ...]"
+    path: AnyPath
+    properties: tuple[tuple[str, Shape], ...]
+    expected: Expected = ANYTHING
+
+    def tell(self, value: Any, run: Run) -> Any:
+        """The object; properties may be taken out of a list, but not out of text or a number."""
+        node = self.path.find(value)
+        if isinstance(node, dict | list):
+            return {name: part.tell(node, run) for name, part in self.properties}
+        return None if node is None else run.null(self.expected, node)
 
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """A list: every element of the mapped list, shaped."""
+    """A list: every element of the mapped list, shaped. A single value is a list of one."""
 
-    path: Path
-    item: "Shape"
+    path: AnyPath
+    item: Shape
+
+    def tell(self, value: Any, run: Run) -> Any:
+        """The list."""
+        node = self.path.find(value)
+        return None if node is None else [self.item.tell(item, run) for item in as_list(node)]
 
 
-Shape: TypeAlias = Whole | Fixed | Shaped | Each
+@dataclass(frozen=True, slots=True)
+class EachValue:
+    """An object with the keys of the mapped one, every value of it shaped."""
+
+    path: AnyPath
+    item: Shape
+    expected: Expected = ANYTHING
+
+    def tell(self, value: Any, run: Run) -> Any:
+        """The object."""
+        node = self.path.find(value)
+        if isinstance(node, dict):
+            return {name: self.item.tell(item, run) for name, item in node.items()}
+        return None if node is None else run.null(self.expected, node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,36 +157,29 @@ class Answer:
     named: tuple[tuple[str, Shape], ...] = ()
 
     @property
+    def is_declared(self) -> bool:
+        """Whether the document says anything about the answer."""
+        return bool(self.named or self.alternatives)
+
+    @property
     def passes_through(self) -> bool:
-        """Whether the upstream body is the answer, untouched."""
+        """Whether a JSON body is the answer, untouched."""
         if self.named:
             return False
         if not self.alternatives:
             return True
         first = self.alternatives[0]
-        return isinstance(first, Whole) and first.path.is_root
+        return isinstance(first, Whole) and first.path.is_root and first.expected.kind in _JSON_AS_IT_COMES
 
-    def apply(self, value: Any) -> Any:
+    def apply(self, value: Any, run: Run | None = None) -> Any:
         """The answer's value for a decoded upstream body; ``None`` when nothing was found."""
+        run = run if run is not None else Run()
         if self.named:
-            return {name: shape_value(shape, value) for name, shape in self.named}
+            return {name: shape.tell(value, run) for name, shape in self.named}
         if not self.alternatives:
             return value
-        found = (shape_value(shape, value) for shape in self.alternatives)
+        found = (shape.tell(value, run) for shape in self.alternatives)
         return next((item for item in found if item is not None), None)
 
 
-def shape_value(shape: Shape, value: Any) -> Any:
-    """The part of ``value`` that a shape asks for, ``None`` where it is missing."""
-    if isinstance(shape, Fixed):
-        return shape.value
-    node = shape.path.find(value)
-    if isinstance(shape, Whole):
-        return node
-    if isinstance(shape, Shaped):
-        if node is None:
-            return None
-        return {name: shape_value(part, node) for name, part in shape.properties}
-    if not isinstance(node, list):
-        return None
-    return [shape_value(shape.item, item) for item in node]
+_JSON_AS_IT_COMES = (None, "object", "array")

@@ -4,7 +4,6 @@ Inputs come from declarations, from route placeholders, from references in ``wit
 needs (docs/names.md, "Inputs"). A binder collects them for one operation; its result is frozen.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,8 +15,9 @@ from capably.expr.source import Constant, FromInput, Source, Text
 from capably.expr.template import Hole, cut, holes
 from capably.model.exposes import Exposed
 from capably.model.values import Parameter
+from capably.plan.choices import is_choice, not_a_choice
 from capably.plan.operation import Input, Kind, Location, Origin
-from capably.plan.target import Candidate, TargetParameter, schema_of
+from capably.plan.target import ENVIRONMENT, Candidate, TargetParameter, schema_of
 from capably.plan.variables import Variables
 
 _PARTS_OF_A_REQUEST = {
@@ -66,6 +66,8 @@ class Binder:
         self._fixed: dict[str, Source] = {}
         self._referred: set[str] = set()
         self._values: dict[str, Source] = {}
+        self._stated = {item.name: item for item in candidate.parameters if item.fixed is not None}
+        self._stating: list[str] = []
         for parameter in front.parameters:
             self._declare(parameter)
         for placeholder in front.placeholders:
@@ -94,9 +96,9 @@ class Binder:
         scoped = strip_scope(hole.name, self._scopes)
         if scoped is not None:
             return self._refer(scoped, None, span, Origin.TEMPLATE)
-        known = find_name(hole.name, self._values).one
+        known = self._known_value(hole.name)
         if known is not None:
-            return self._values[known]
+            return known
         given = find_name(hole.name, self._inputs).one
         if given is not None:
             self._referred.add(given)
@@ -109,6 +111,23 @@ class Binder:
             return Constant(self._variables.use(hole.name, span))
         return self._refer(hole.name, None, span, Origin.TEMPLATE)
 
+    def _known_value(self, name: str) -> Source | None:
+        """What ``with`` or the called operation states under a name."""
+        known = find_name(name, self._values).one
+        if known is not None:
+            return self._values[known]
+        stated = find_name(name, self._stated).one
+        return self.stated(self._stated[stated]) if stated is not None and stated not in self._stating else None
+
+    def stated(self, parameter: TargetParameter) -> Source:
+        """The value the document states for a target parameter; inside it, its own name means the caller's input."""
+        if not isinstance(parameter.fixed, Scalar) or not isinstance(parameter.fixed.value, str):
+            return Constant(plain(parameter.fixed) if parameter.fixed is not None else None)
+        self._stating.append(parameter.name)
+        source = self.text(parameter.fixed.text, parameter.fixed.span)
+        self._stating.pop()
+        return source
+
     def parameter(self, name: str) -> Source | None:
         """The value of a target parameter, by the name it has in the consumed operation."""
         found = find_name(name, self._values).one
@@ -117,7 +136,7 @@ class Binder:
     def _declare(self, parameter: Parameter) -> None:
         is_tool = self._front.kind is Kind.MCP
         in_ = parameter.in_ or (Location.ARGUMENT if is_tool else Location.BODY)
-        if in_ == "environment":
+        if in_ == ENVIRONMENT:
             self._fixed[parameter.name] = Constant(self._variables.use(parameter.name, parameter.value_span("name")))
             return
         location = Location.ARGUMENT if is_tool else Location(in_)
@@ -161,7 +180,10 @@ class Binder:
             self._found.append(error("REF004", f"`{key}` may mean {choices}", node.span, "write the name exactly"))
             return
         target = self._target(matched.one) if matched.one is not None else None
-        self._values[matched.one or key] = self._value(node, target)
+        source = self._value(node, target)
+        self._values[matched.one or key] = source
+        if target is not None and isinstance(source, Constant) and not is_choice(source.value, target.schema):
+            self._found.append(not_a_choice(key, source.value, target.schema, node.span))
 
     def _value(self, node: Node, target: TargetParameter | None) -> Source:
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
@@ -307,6 +329,9 @@ class Binder:
         for parameter in self._candidate.parameters:
             if parameter.name in bound:
                 continue
+            if parameter.location == ENVIRONMENT:
+                self._values[parameter.name] = Constant(self._variables.use(parameter.name, parameter.span))
+                continue
             fixed = find_name(parameter.name, self._fixed).one
             named = find_name(parameter.name, self._inputs)
             if fixed is not None:
@@ -356,19 +381,3 @@ _READ_FROM = {
 def _read_from(target: TargetParameter | None) -> Location:
     """Where a REST server reads an input: the place where its target lives; a path value without a route: the query."""
     return _READ_FROM.get(target.location, Location.QUERY) if target is not None else Location.QUERY
-
-
-def unused_with_keys(front: Front, candidate: Candidate, used: Iterable[str]) -> list[Diagnostic]:
-    """Keys of ``with`` that neither a parameter nor a template of the called operation takes."""
-    names = [item.name for item in candidate.parameters]
-    taken = {fold(name) for name in (*names, *used)}
-    return [
-        warning(
-            "REF007",
-            f"`{candidate.consumes.namespace}.{candidate.operation.name}` takes no `{key}`: the value goes nowhere",
-            front.exposed.with_[key].span,
-            *did_you_mean(key, names),
-        )
-        for key in front.exposed.with_ or {}
-        if front.exposed.with_ is not None and fold(key) not in taken
-    ]

@@ -11,13 +11,18 @@ from capably.model.auth import Authentication
 from capably.model.capability import Capability
 from capably.model.exposes import Exposed, ExposedOperation, ExposedResource, Exposes, ExposesMcp, ExposesRest, Tool
 from capably.model.values import Parameter
-from capably.plan.binding import Binder, Front, unused_with_keys
-from capably.plan.operation import Consumed, Hints, Kind, Operation, Plan, Route, ServerPlan
-from capably.plan.outputs import compile_answer
+from capably.plan.binding import Binder, Front
+from capably.plan.formats import ReadFile, compile_format, read_nothing
+from capably.plan.forwards import Asked, ForwardCompiler
+from capably.plan.gate import Gate, compile_gate
+from capably.plan.mocks import is_mock, nothing_called
+from capably.plan.operation import Consumed, Forward, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan
+from capably.plan.outputs import compile_answer, names_in
 from capably.plan.requests import compile_base, compile_request
 from capably.plan.resolve import Caller, Decision, directory, resolve
 from capably.plan.routes import compile_route, placeholders
-from capably.plan.target import Candidate, candidates
+from capably.plan.target import Candidate, TargetParameter, candidates
+from capably.plan.unused import unused_with_keys
 from capably.plan.variables import NOTHING_GIVEN, Given, Variable, Variables
 from capably.upstream.auth import NO_CREDENTIALS, Credentials, compile_credentials
 
@@ -36,7 +41,9 @@ class Compiled:
         return tuple(variable for variable in self.variables if variable.value is None)
 
 
-def compile_plan(capability: Capability, given: Given = NOTHING_GIVEN, *, reveal: bool = False) -> Compiled:
+def compile_plan(
+    capability: Capability, given: Given = NOTHING_GIVEN, *, reveal: bool = False, read_file: ReadFile = read_nothing
+) -> Compiled:
     """Compile a capability.
 
     Args:
@@ -44,8 +51,9 @@ def compile_plan(capability: Capability, given: Given = NOTHING_GIVEN, *, reveal
         given: values from outside.
         reveal: put the values of variables and secrets into the plan, as serving needs. Otherwise the plan holds
             stand-ins such as ``<API_KEY>`` and can be shown to anybody.
+        read_file: reads the schema files that the document names.
     """
-    compiler = _Compiler(capability, given, reveal=reveal)
+    compiler = _Compiler(capability, given, read_file, reveal=reveal)
     servers = tuple(compiler.servers())
     plan = Plan(capability.file, capability.title, servers, dict(compiler.upstreams))
     return Compiled(plan, compiler.variables.used, tuple(compiler.found))
@@ -66,8 +74,9 @@ class _Site:
 
 
 class _Compiler:
-    def __init__(self, capability: Capability, given: Given, *, reveal: bool) -> None:
+    def __init__(self, capability: Capability, given: Given, read_file: ReadFile, *, reveal: bool) -> None:
         self.capability = capability
+        self.read_file = read_file
         self.variables = Variables(capability.binds, given, reveal=reveal)
         self.known = directory(
             (entry.namespace for entry in capability.consumes), candidates(capability.consumes, self.variables.binds)
@@ -87,14 +96,14 @@ class _Compiler:
             message = "MCP over stdio is not served by this version"
             self.found.append(warning("DOC013", message, server.value_span("transport"), "use `transport: http`"))
             return None
+        gate = None
         if server.authentication is not None:
-            message = "this version does not authenticate callers: the server would be open"
-            advice = "remove `authentication` to serve it without"
-            self.found.append(error("DOC014", message, server.key_span("authentication"), advice))
+            gate = compile_gate(server.authentication, self.secret, self.found)
         port = self.port(server)
         kind = Kind(server.type)
         calls: Counter[str] = Counter()
         operations = [item for site in _sites(server) if (item := self.operation(site, calls)) is not None]
+        forwards = self.forwards(server, _asked(gate))
         if port is None:
             return None
         return ServerPlan(
@@ -108,6 +117,8 @@ class _Compiler:
             operations=tuple(operations),
             span=server.node.span,
             port_span=server.value_span("port"),
+            forwards=forwards,
+            gate=gate,
         )
 
     def port(self, server: Exposes) -> int | None:
@@ -122,25 +133,41 @@ class _Compiler:
             return server.port
         return None
 
+    def forwards(self, server: Exposes, asked: Asked) -> tuple[Forward, ...]:
+        """What a REST server passes on as it is; ``asked`` goes no further."""
+        capability = self.capability
+        compiler = ForwardCompiler(
+            capability.consumes, self.variables, self.credentials, self.upstreams, self.found, capability.not_imported
+        )
+        namespace = server.namespace or server.type
+        resources = server.resources if isinstance(server, ExposesRest) else ()
+        compiled = (compiler.compile(namespace, resource, asked) for resource in resources)
+        return tuple(forward for forward in compiled if forward is not None)
+
     def operation(self, site: _Site, calls: Counter[str]) -> Operation | None:
         exposed = site.exposed
-        if exposed.call is None or self.is_not_imported(exposed.call):
+        is_called = exposed.call is not None and not self.is_not_imported(exposed.call)
+        if not is_called and not is_mock(exposed):
             self.leave_out(site)
             return None
         if site.kind is Kind.MCP and exposed.name is None:
             self.found.append(error("DOC011", "`tools` needs `name`", exposed.node.span, "add `name:` here"))
             return None
-        nth = calls[exposed.call]
-        calls[exposed.call] += 1
-        caller = Caller(exposed, exposed.call, exposed.value_span("call"), nth, site.method, site.path)
-        decision, problems = resolve(caller, self.known)
-        self.found += problems
-        if decision is None:
+        decision = self.decision(site, exposed.call, calls) if exposed.call is not None else None
+        if is_called and decision is None:
             return None
         route = self.route(site)
         if site.kind is Kind.REST and route is None:
             return None
-        return self.compiled(site, decision, route)
+        return self.compiled(site, decision, route) if decision is not None else self.mock(site, route)
+
+    def decision(self, site: _Site, call: str, calls: Counter[str]) -> Decision | None:
+        nth = calls[call]
+        calls[call] += 1
+        caller = Caller(site.exposed, call, site.exposed.value_span("call"), nth, site.method, site.path)
+        decision, problems = resolve(caller, self.known)
+        self.found += problems
+        return decision
 
     def is_not_imported(self, call: str) -> bool:
         """Whether a call leads into a file that could not be imported, which has been told where it is imported."""
@@ -170,30 +197,42 @@ class _Compiler:
 
     def compiled(self, site: _Site, decision: Decision, route: Route | None) -> Operation:
         exposed, candidate = site.exposed, decision.candidate
-        front = Front(
-            kind=site.kind,
-            namespace=site.server.namespace or site.kind.value,
-            exposed=exposed,
-            parameters=site.parameters,
-            placeholders=placeholders(site.path or ""),
-            span=site.span,
-        )
+        front = _front(site)
         credentials = self.credentials(candidate)
         candidate = _authenticated(candidate, credentials)
         binder = Binder(front, candidate, self.variables, self.found)
         base = compile_base(candidate, self.variables, binder, self.found)
         self.upstreams[candidate.consumes.namespace] = base.shown
         request = compile_request(candidate, base, binder, credentials, self.found)
-        self.found += unused_with_keys(front, candidate, _template_names(candidate))
+        self.found += unused_with_keys(front, candidate, [*_template_names(candidate), *names_in(exposed.outputs)])
+        raw_format = compile_format(candidate.operation, site.server, exposed, self.read_file, self.found)
+        work = Consumed(candidate.target, decision.rule, request, credentials.scheme, raw_format)
+        return self.finished(site, route, work, binder, candidate.operation.description)
+
+    def mock(self, site: _Site, route: Route | None) -> Operation:
+        binder = Binder(_front(site), nothing_called(site.exposed.node), self.variables, self.found)
+        return self.finished(site, route, Mock(), binder, None)
+
+    def finished(
+        self, site: _Site, route: Route | None, work: Consumed | Mock, binder: Binder, description: str | None
+    ) -> Operation:
+        """The operation, with the inputs that its outputs refer to as well."""
+        exposed = site.exposed
+        answer = compile_answer(
+            exposed.outputs,
+            lambda text, node: binder.text(text, node.span),
+            self.found,
+            is_mock=isinstance(work, Mock),
+        )
         return Operation(
             server=site.kind,
-            namespace=front.namespace,
+            namespace=site.server.namespace or site.kind.value,
             name=exposed.name or f"{site.method} {route.path if route is not None else ''}",
             title=exposed.display or "",
-            description=exposed.description or candidate.operation.description or "",
+            description=exposed.description or description or "",
             inputs=binder.binding.inputs,
-            work=Consumed(candidate.target, decision.rule, request, credentials.scheme),
-            answer=compile_answer(exposed.outputs, self.found),
+            work=work,
+            answer=answer,
             span=site.span,
             method=site.method,
             route=route,
@@ -209,21 +248,43 @@ class _Compiler:
         return self._credentials[id(block)]
 
     def reveal(self, block: Authentication) -> Credentials:
-        def secret(text: str, span: Span) -> str:
-            pieces = cut(text)
-            return "".join(
-                piece if isinstance(piece, str) else self.variables.use(piece.name, span, secret=True)
-                for piece in pieces
-            )
+        return compile_credentials(block, self.secret, self.found)
 
-        return compile_credentials(block, secret, self.found)
+    def secret(self, text: str, span: Span) -> str:
+        """The text of a secret for its template."""
+        pieces = cut(text)
+        return "".join(
+            piece if isinstance(piece, str) else self.variables.use(piece.name, span, secret=True) for piece in pieces
+        )
+
+
+def _front(site: _Site) -> Front:
+    return Front(
+        kind=site.kind,
+        namespace=site.server.namespace or site.kind.value,
+        exposed=site.exposed,
+        parameters=site.parameters,
+        placeholders=placeholders(site.path or ""),
+        span=site.span,
+    )
+
+
+def _asked(gate: Gate | None) -> Asked:
+    return frozenset({(gate.placement, gate.name)}) if gate is not None else frozenset()
 
 
 def _authenticated(candidate: Candidate, credentials: Credentials) -> Candidate:
     """The operation without the parameters that its authentication fills: no caller is asked for those."""
     filled = credentials.filled
-    left = tuple(item for item in candidate.parameters if (item.location, item.name.lower()) not in filled)
-    return replace(candidate, parameters=left)
+    left = (item for item in candidate.parameters if (item.location, item.name.lower()) not in filled)
+    fields = {name for name, _value in credentials.body}  # these stay, so that the body keeps its shape
+    kept = tuple(_without_caller(item) if item.location == "body" and item.name in fields else item for item in left)
+    return replace(candidate, parameters=kept)
+
+
+def _without_caller(parameter: TargetParameter) -> TargetParameter:
+    """The parameter with a value of its own, which authentication replaces."""
+    return replace(parameter, required=False, fixed=Scalar("", "", parameter.span))
 
 
 def _sites(server: Exposes) -> Iterator[_Site]:

@@ -8,7 +8,9 @@ from msgspec import json as msgspec_json
 
 from capably.plan.flow import Call
 from capably.plan.inputs import input_schema
-from capably.plan.operation import Input, Operation, Plan
+from capably.plan.operation import REST_OF_PATH, Consumed, Forward, Input, Operation, Plan, Target
+from capably.plan.outcome import Fault, Passage
+from capably.plan.passage import request_of
 from capably.upstream.request import Request, RequestError, build_request
 
 
@@ -20,6 +22,7 @@ class ServerDescription(TypedDict):
     address: Annotated[str, Meta(description="The address it listens on.")]
     port: Annotated[int, Meta(description="The port it listens on.")]
     operations: Annotated[int, Meta(description="How many operations or tools it offers.")]
+    forwards: Annotated[int, Meta(description="How many paths it passes on as they are.")]
 
 
 class TargetDescription(TypedDict):
@@ -67,14 +70,32 @@ class OperationDescription(TypedDict):
     description: str
     method: Annotated[str | None, Meta(description="The HTTP method; null for tools.")]
     path: Annotated[str | None, Meta(description="The HTTP path; null for tools.")]
-    target: TargetDescription
+    target: Annotated[TargetDescription | None, Meta(description="What is called; null for a mock.")]
     decided_by: Annotated[
         str,
-        Meta(description="What chose the target: name, full-name, with, path, description, order or identical."),
+        Meta(
+            description="What chose the target: name, full-name, with, path, description, order or identical; or mock: "
+            "the outputs state their values and nothing is called."
+        ),
     ]
     inputs: list[InputDescription]
     input_schema: Annotated[dict[str, Any], Meta(description="The inputs as a JSON Schema (2020-12).")]
-    example: Annotated[RequestDescription | None, Meta(description="The request that sample inputs would make.")]
+    example: Annotated[
+        RequestDescription | None,
+        Meta(description="The request that sample inputs would make; null when there is none."),
+    ]
+    line: Annotated[int, Meta(description="The line of the document it stands on.")]
+
+
+class ForwardDescription(TypedDict):
+    """A path whose requests are passed on as they are."""
+
+    namespace: Annotated[str, Meta(description="Its server's name.")]
+    path: Annotated[str, Meta(description="The HTTP path; a last {path} takes all that is left.")]
+    description: str
+    target: Annotated[str, Meta(description="The consumed namespace requests are passed on to.")]
+    trusted_headers: Annotated[list[str], Meta(description="Headers of callers that pass, in lower case.")]
+    example: Annotated[RequestDescription | None, Meta(description="The request that a GET of this path would make.")]
     line: Annotated[int, Meta(description="The line of the document it stands on.")]
 
 
@@ -85,6 +106,7 @@ class PlanDescription(TypedDict):
     servers: list[ServerDescription]
     upstreams: Annotated[dict[str, str], Meta(description="Base URI by consumed namespace.")]
     operations: list[OperationDescription]
+    forwards: list[ForwardDescription]
 
 
 _SAMPLES: Mapping[str, Any] = {
@@ -94,7 +116,7 @@ _SAMPLES: Mapping[str, Any] = {
     "array": ["item"],
     "object": {"key": "value"},
 }
-NO_PLAN: PlanDescription = {"title": "", "servers": [], "upstreams": {}, "operations": []}
+NO_PLAN: PlanDescription = {"title": "", "servers": [], "upstreams": {}, "operations": [], "forwards": []}
 
 
 def describe_plan(plan: Plan) -> PlanDescription:
@@ -108,17 +130,18 @@ def describe_plan(plan: Plan) -> PlanDescription:
                 "address": server.address or "127.0.0.1",
                 "port": server.port,
                 "operations": len(server.operations),
+                "forwards": len(server.forwards),
             }
             for server in plan.servers
         ],
         "upstreams": dict(plan.upstreams),
         "operations": [describe_operation(item) for server in plan.servers for item in server.operations],
+        "forwards": [describe_forward(item) for server in plan.servers for item in server.forwards],
     }
 
 
 def describe_operation(operation: Operation) -> OperationDescription:
     """One operation: what callers see, what it calls and why, what it takes, and an example of its request."""
-    target = operation.target
     return {
         "server": operation.server.value,
         "namespace": operation.namespace,
@@ -127,19 +150,45 @@ def describe_operation(operation: Operation) -> OperationDescription:
         "description": operation.description,
         "method": operation.method,
         "path": operation.route.path if operation.route is not None else None,
-        "target": {
-            "namespace": target.namespace,
-            "resource": target.resource,
-            "operation": target.operation,
-            "method": target.method,
-            "path": target.path,
-        },
-        "decided_by": operation.decided_by,
+        "target": _target(operation.work.target) if isinstance(operation.work, Consumed) else None,
+        "decided_by": operation.work.decided_by,
         "inputs": [_input(item) for item in operation.inputs],
         "input_schema": input_schema(operation.inputs),
         "example": example(operation),
         "line": operation.span.line,
     }
+
+
+def _target(target: Target) -> TargetDescription:
+    return {
+        "namespace": target.namespace,
+        "resource": target.resource,
+        "operation": target.operation,
+        "method": target.method,
+        "path": target.path,
+    }
+
+
+def describe_forward(forward: Forward) -> ForwardDescription:
+    """One forward: where it stands, where it leads to, and an example of its request."""
+    return {
+        "namespace": forward.namespace,
+        "path": forward.route.path,
+        "description": forward.description,
+        "target": forward.target,
+        "trusted_headers": sorted(forward.trusted),
+        "example": _passed_on(forward),
+        "line": forward.span.line,
+    }
+
+
+def _passed_on(forward: Forward) -> RequestDescription | None:
+    rest = REST_OF_PATH if forward.route.takes_rest else None
+    try:
+        request = request_of(forward, Passage("GET", rest, "", sample_inputs(forward.inputs), ()))
+    except Fault:
+        return None
+    return describe_request(Call(forward.target, request, forward.scheme).shown)
 
 
 def _input(item: Input) -> InputDescription:
@@ -168,12 +217,15 @@ def _sample(item: Input) -> Any:
 
 
 def example(operation: Operation) -> RequestDescription | None:
-    """The upstream request that sample inputs would make; ``None`` when no sample fits."""
+    """The upstream request that sample inputs would make; ``None`` when no sample fits, or nothing is called."""
+    work = operation.work
+    if not isinstance(work, Consumed):
+        return None
     try:
-        request = build_request(operation.request, sample_inputs(operation.inputs))
+        request = build_request(work.request, sample_inputs(operation.inputs))
     except RequestError:
         return None
-    return describe_request(Call(operation.target.namespace, request, operation.scheme).shown)
+    return describe_request(Call(work.target.namespace, request, work.scheme).shown)
 
 
 def describe_request(request: Request) -> RequestDescription:

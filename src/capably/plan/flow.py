@@ -4,12 +4,15 @@ Whoever drives the generator performs the calls: the runtime over HTTP, a test w
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
+from capably.payload.decode import PayloadError, decode_payload
+from capably.plan.answer import Run
 from capably.plan.inputs import invalid_inputs
-from capably.plan.operation import Inputs, Operation
+from capably.plan.operation import Consumed, Inputs, Mock, Operation
 from capably.plan.outcome import Fault, Headers, Outcome, Problem
 from capably.upstream.auth import Scheme
 from capably.upstream.reply import Reply
@@ -26,6 +29,7 @@ _PASSED_ON = frozenset(
 )
 _PASSED_ON_PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +51,66 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
 
     Raises:
         Fault: status 400, an input cannot stand where the request needs it; status 502, the upstream's answer cannot
-            be mapped.
+            be read.
     """
+    work = operation.work
+    if isinstance(work, Mock):
+        return _mocked(operation, inputs)
     try:
-        request = build_request(operation.request, inputs)
+        request = build_request(work.request, inputs)
     except RequestError as problem:
         location = next((item.location.value for item in operation.inputs if item.name == problem.input), "path")
         raise invalid_inputs([Problem(problem.input, location, str(problem))]) from None
-    reply = yield Call(operation.target.namespace, request, operation.scheme)
-    return _outcome(operation, reply)
+    request = replace(request, answer_bytes=work.raw_format.max_bytes)
+    reply = yield Call(work.target.namespace, request, work.scheme)
+    return _outcome(operation, work, reply, inputs)
 
 
-def _outcome(operation: Operation, reply: Reply) -> Outcome:
-    media_type = reply.header("content-type")
+def _mocked(operation: Operation, inputs: Inputs) -> Outcome:
+    """What the document states; status 204 when that is nothing."""
+    run = Run(inputs)
+    value = _without_gaps(operation.answer.apply({}, run))
+    losses = tuple(run.losses)
+    return Outcome(204, None, losses=losses) if value is None else Outcome(200, _JSON, _json(value), losses=losses)
+
+
+def _without_gaps(value: Any) -> Any:
+    """A stated value without what templates left absent: no nulls and no empty objects."""
+    if isinstance(value, dict):
+        fields = {name: kept for name, item in value.items() if (kept := _without_gaps(item)) is not None}
+        return fields or None
+    if isinstance(value, list):
+        return [kept for item in value if (kept := _without_gaps(item)) is not None]
+    return value
+
+
+def _outcome(operation: Operation, work: Consumed, reply: Reply, inputs: Inputs) -> Outcome:
     headers = passed_on(reply.headers)
+    media_type = reply.header("content-type")
     is_success = 200 <= reply.status < 300  # noqa: PLR2004 -- RFC 9110, section 15.3
-    if reply.stream is not None or not reply.body or not is_success or operation.answer.passes_through:
+    if reply.stream is not None or not reply.body or not is_success:
         return Outcome(reply.status, media_type, reply.body, headers, reply.stream)
-    answer = operation.answer.apply(_decoded(operation, reply))
-    return Outcome(reply.status, _JSON, msgspec.json.encode(answer), headers)
+    if work.raw_format.is_binary:
+        return Outcome(reply.status, work.raw_format.media_type or media_type or _BYTES, reply.body, headers)
+    answer = operation.answer
+    if not answer.is_declared or (answer.passes_through and work.raw_format.is_json):
+        return Outcome(reply.status, media_type, reply.body, headers)
+    run = Run(inputs)
+    told = answer.apply(_decoded(work, reply), run)
+    return Outcome(reply.status, _JSON, _json(told), headers, losses=tuple(run.losses))
 
 
-def _decoded(operation: Operation, reply: Reply) -> object:
+def _decoded(work: Consumed, reply: Reply) -> Any:
+    form = work.raw_format
     try:
-        return msgspec.json.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        detail = f"`{operation.target.namespace}` answered {reply.status} with a body that is not JSON"
-        raise Fault(502, "upstream-not-json", "The upstream's answer cannot be read", detail) from None
+        return decode_payload(form.name, reply.body, media_type=reply.header("content-type"), schema=form.schema)
+    except PayloadError as problem:
+        detail = f"`{work.target.namespace}` answered {reply.status}, but {problem}"
+        raise Fault(502, "upstream-unreadable", "The upstream's answer cannot be read", detail) from None
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value)
 
 
 def passed_on(headers: Headers) -> Headers:

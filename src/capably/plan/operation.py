@@ -11,7 +11,11 @@ from typing import Any, TypeAlias
 
 from capably.diagnostics import Span
 from capably.plan.answer import Answer
+from capably.plan.gate import Gate
+from capably.plan.raw_format import JSON, RawFormat
 from capably.upstream.auth import Scheme
+from capably.upstream.auth.certificate import Certificate
+from capably.upstream.auth.oauth2 import OAuth2
 from capably.upstream.request import RequestTemplate
 
 Inputs: TypeAlias = Mapping[str, Any]
@@ -66,12 +70,24 @@ class Input:
     whole_body: bool = False
 
 
+REST_OF_PATH = "path"
+"""The placeholder that takes the rest of a path, when it is the last segment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A REST path, cut at its slashes: a segment is literal text or ``(prefix, placeholder, suffix)``."""
+    """A REST path, cut at its slashes: a segment is literal text, or text and placeholders in turn.
+
+    ``("v", "major", ".", "minor", "")`` is ``v{major}.{minor}``: text stands at even places, perhaps empty.
+    """
 
     path: str
-    segments: tuple[str | tuple[str, str, str], ...]
+    segments: tuple[str | tuple[str, ...], ...]
+
+    @property
+    def takes_rest(self) -> bool:
+        """Whether a last ``{path}`` takes all segments that are left."""
+        return bool(self.segments) and self.segments[-1] == ("", REST_OF_PATH, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +116,14 @@ class Consumed:
     """The work of an operation that calls a consumed one.
 
     ``decided_by`` names the rule that chose ``target`` when the document left a choice (see docs/names.md). ``scheme``
-    is set when requests are authenticated by more than what ``request`` holds.
+    is set when requests are authenticated by more than what ``request`` holds. ``raw_format`` is how answers are read.
     """
 
     target: Target
     decided_by: str
     request: RequestTemplate
     scheme: Scheme | None = None
+    raw_format: RawFormat = JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +156,37 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """A REST path that passes requests on to a consumed API as they are.
+
+    ``request`` holds what the document adds to every request: base URI, authentication, parameters of the entry;
+    ``inputs`` are those the path's placeholders give, ``trusted`` the headers, in lower case, that callers may send
+    through, ``withheld`` the query parameters that are meant for this server. ``scheme`` is as in an operation.
+    """
+
+    namespace: str
+    route: Route
+    target: str
+    inputs: tuple[Input, ...]
+    request: RequestTemplate
+    trusted: frozenset[str]
+    withheld: frozenset[str]
+    span: Span
+    description: str = ""
+    scheme: Scheme | None = None
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether a body must be whole before it is passed on: digest sends it twice, signatures cover it."""
+        return self.scheme is not None and not isinstance(self.scheme, OAuth2 | Certificate)
+
+
+@dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """One server: where it listens and what it offers. ``title`` and ``version`` are the capability's."""
+    """One server: where it listens, what it offers and who may call it.
+
+    ``title`` and ``version`` are the capability's; without a ``gate`` everybody who reaches the server may call it.
+    """
 
     kind: Kind
     namespace: str
@@ -152,6 +198,8 @@ class ServerPlan:
     operations: tuple[Operation, ...]
     span: Span
     port_span: Span
+    forwards: tuple[Forward, ...] = ()
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)

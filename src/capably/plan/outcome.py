@@ -1,10 +1,11 @@
 """What a run gives back: an outcome, or a fault that says what went wrong in words for the caller."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from capably.plan.operation import Inputs, Operation
+from capably.plan.answer import Loss
+from capably.plan.operation import Forward, Inputs, Operation
 from capably.upstream.reply import ByteStream
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -16,7 +17,7 @@ class Outcome:
 
     ``headers`` are those a caller may see, names in lower case, without ``content-type`` (that is ``media_type``) and
     without anything that belongs to the upstream connection. Either ``body`` is whole, or ``stream`` is set and the
-    server must iterate and close it.
+    server must iterate and close it. ``losses`` are for the operator.
     """
 
     status: int
@@ -24,6 +25,7 @@ class Outcome:
     body: bytes = b""
     headers: Headers = ()
     stream: ByteStream | None = None
+    losses: tuple[Loss, ...] = ()
 
     @property
     def is_error(self) -> bool:
@@ -60,6 +62,25 @@ class Fault(Exception):  # noqa: N818 -- the design's word for a failed run
         """The detail, for logs."""
         return f"{self.title}: {self.detail}"
 
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A caller's request on its way through a forward, as it came.
+
+    ``rest`` is the part of the path that ``{path}`` took, still encoded, ``None`` where the route has no such place.
+    Header names are in lower case. ``body`` may still be arriving.
+    """
+
+    method: str
+    rest: str | None
+    query: str
+    values: Inputs
+    headers: Headers
+    body: AsyncIterable[bytes] | bytes | None = None
+
+
+PassOn: TypeAlias = Callable[[Forward, Passage], Awaitable[Outcome]]
+"""How a server passes a request on. Raises :class:`Fault`."""
 
 Invoke: TypeAlias = Callable[[Operation, Inputs], Awaitable[Outcome]]
 """All that a server knows of the rest of the program: run this operation. Raises :class:`Fault`."""

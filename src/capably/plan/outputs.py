@@ -1,81 +1,200 @@
 """Declared outputs become an answer: shapes with compiled paths."""
 
-from capably.diagnostics import Diagnostic, error, warning
-from capably.document import Mapping, Node, Scalar, Sequence, plain
-from capably.expr.jsonpath import ROOT, Path, PathError, compile_path
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from capably.diagnostics import Diagnostic, Span, error, warning
+from capably.document import Mapping, Node, Scalar, Sequence, plain, walk
+from capably.expr.jsonpath import ROOT, AnyPath, Path, PathError, compile_path
+from capably.expr.source import Constant, Fields, Items, Source
+from capably.expr.template import Hole, cut
 from capably.model.decode import decode_record
 from capably.model.values import Output
-from capably.plan.answer import Answer, Each, Fixed, Shape, Shaped, Whole
+from capably.plan.answer import Answer, Each, EachValue, Expected, Fixed, Shape, Shaped, Whole
+from capably.plan.conversion import LOST, convert
+
+CompileText: TypeAlias = Callable[[str, Node], Source]
+"""Compiles a template over the caller's inputs that stands in a node."""
 
 
-def compile_answer(outputs: tuple[Output, ...], found: list[Diagnostic]) -> Answer:
-    """The answer that a list of outputs declares; problems are added to ``found``."""
-    shapes = [(output, shape) for output in outputs if (shape := _shape(output, None, found)) is not None]
-    if shapes and all(output.name for output, _shape in shapes):
-        return Answer(named=tuple((output.name or "", shape) for output, shape in shapes))
-    return Answer(alternatives=tuple(shape for _output, shape in shapes))
+def compile_answer(
+    outputs: tuple[Output, ...], compile_text: CompileText, found: list[Diagnostic], *, is_mock: bool = False
+) -> Answer:
+    """The answer that a list of outputs declares; problems are added to ``found``.
+
+    Args:
+        outputs: what is declared.
+        compile_text: compiles templates in fixed values.
+        found: takes the problems.
+        is_mock: nothing is called: fixed values are the whole answer, mappings say nothing.
+    """
+    shaper = _Shaper(compile_text, found, is_mock=is_mock)
+    names = [output.name for output in outputs]
+    if names and all(names):
+        return Answer(named=shaper.named(outputs))
+    shapes = (shaper.shape(output, None) for output in outputs)
+    return Answer(alternatives=tuple(shape for shape in shapes if shape is not None))
 
 
-def _shape(output: Output, name: str | None, found: list[Diagnostic]) -> Shape | None:
-    fixed = output.const if output.const is not None else output.value
-    if fixed is not None and output.mapping is None and not _is_path_text(fixed):
-        return Fixed(plain(fixed))
-    path = _path(output, name, found)
-    if path is None:
-        return None
-    if output.properties is not None:
-        return Shaped(path, tuple(_properties(output.properties, found)))
-    if output.items is not None:
-        item = _item(output.items, found)
-        return Each(path, item) if item is not None else None
-    return Whole(path)
+def has_fixed_value(outputs: tuple[Output, ...]) -> bool:
+    """Whether outputs state a value, which makes an operation that calls nothing a mock."""
+    return any(_states_a_value(output.node) for output in outputs)
 
 
-def _path(output: Output, name: str | None, found: list[Diagnostic]) -> Path | None:
-    node = output.mapping if output.mapping is not None else output.value
-    if node is None:
-        has_parts = output.properties is not None or output.items is not None
-        return ROOT if name is None or has_parts else Path(f"$['{name}']", (name,))
-    if not isinstance(node, Scalar):
-        found.append(error("OUT002", "`mapping` must be a JSONPath", node.span, "such as `$.data.id`"))
-        return None
-    try:
-        path = compile_path(node.text)
-    except PathError as problem:
-        found.append(error("OUT002", f"this JSONPath cannot be used: {problem}", node.span, "such as `$.data[0].id`"))
-        return None
-    if node.text.strip() == "$.":
-        found.append(warning("OUT001", "`$.` is read as `$`, the whole answer", node.span, "write `$`"))
-    return path
+def _states_a_value(node: Node) -> bool:
+    """Whether an output or one that it is made of states a value."""
+    if isinstance(node, Sequence):
+        return any(_states_a_value(item) for item in node.items)
+    if not isinstance(node, Mapping):
+        return False
+    stated = (node.get("const"), node.get("value"))
+    if any(value is not None and not _is_path_text(value) for value in stated):
+        return True
+    properties, items = node.get("properties"), node.get("items")
+    parts = [entry.value for entry in properties.entries.values()] if isinstance(properties, Mapping) else []
+    return any(_states_a_value(part) for part in (*parts, *([items] if items is not None else [])))
+
+
+def names_in(outputs: tuple[Output, ...]) -> list[str]:
+    """Names that templates in the values of outputs read."""
+    texts = [leaf.text for output in outputs for leaf in walk(output.node) if isinstance(leaf, Scalar)]
+    return [piece.name for text in texts for piece in cut(text) if isinstance(piece, Hole)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shaper:
+    compile_text: CompileText
+    found: list[Diagnostic]
+    is_mock: bool
+
+    def shape(self, output: Output, name: str | None) -> Shape | None:
+        """The shape of an output; ``name`` is the property it fills."""
+        if not self.is_of_body(output):
+            return None
+        expected = _expected(output, name)
+        fixed = output.const if output.const is not None else output.value
+        if fixed is not None and (output.mapping is None or self.is_mock) and not _is_path_text(fixed):
+            return self.fixed(fixed, expected)
+        if self.is_mock:
+            return self.mapped(output, ROOT, expected) if output.properties or output.items else None
+        path = self.path(output, name)
+        return self.mapped(output, path, expected) if path is not None else None
+
+    def mapped(self, output: Output, path: AnyPath, expected: Expected) -> Shape | None:
+        if output.properties is not None:
+            return Shaped(path, tuple(self.properties(output.properties)), expected)
+        part = output.items if output.items is not None else output.values
+        if part is None:
+            return Whole(path, expected)
+        item = self.item(part)
+        if item is None:
+            return None
+        return Each(path, item) if output.items is not None else EachValue(path, item, expected)
+
+    def is_of_body(self, output: Output) -> bool:
+        if (output.in_ or "body").lower() == "body":
+            return True
+        message = f"an output in `{output.in_}` is not sent by this version: it is left out"
+        self.found.append(warning("DOC013", message, output.value_span("in"), "outputs in the body are served"))
+        return False
+
+    def fixed(self, node: Node, expected: Expected) -> Fixed:
+        source = _source(node, self.compile_text)
+        if isinstance(source, Constant) and source.value is not None and expected.kind is not None:
+            value = convert(source.value, expected.kind)
+            if value is LOST:
+                message = f"this value is no {expected.kind}, which the output is declared to be"
+                self.found.append(error("OUT004", message, node.span, "change the value or the `type`"))
+                return Fixed(source)
+            source = Constant(value)
+        return Fixed(source, expected)
+
+    def path(self, output: Output, name: str | None) -> AnyPath | None:
+        node = output.mapping if output.mapping is not None else output.value
+        if node is None:
+            # An object of properties is composed from the node above it; anything else is found there by its name.
+            return ROOT if name is None or output.properties is not None else Path(f"$['{name}']", (name,))
+        if not isinstance(node, Scalar):
+            self.found.append(error("OUT002", "`mapping` must be a JSONPath", node.span, "such as `$.data.id`"))
+            return None
+        text = _unwrapped(node.text)
+        try:
+            path = compile_path(text)
+        except PathError as problem:
+            span = _part_of(node, problem.position)
+            advice = "such as `$.data[0].id`, `$.items[*].id` or `$.items[?(@.id == 1)]`"
+            self.found.append(error("OUT002", f"this JSONPath cannot be used: {problem}", span, advice))
+            return None
+        if text.strip() == "$.":
+            self.found.append(warning("OUT001", "`$.` is read as `$`, the whole answer", node.span, "write `$`"))
+        return path
+
+    def properties(self, node: Node) -> list[tuple[str, Shape]]:
+        if not isinstance(node, Mapping):
+            self.found.append(error("OUT003", "`properties` must be a mapping of outputs", node.span))
+            return []
+        parts = ((name, self.nested(entry.value, name)) for name, entry in node.entries.items())
+        return [(name, shape) for name, shape in parts if shape is not None]
+
+    def item(self, node: Node) -> Shape | None:
+        """The shape of each element: one output, or (until 1.0.0-alpha2) a list with its only one or its named ones."""
+        if not isinstance(node, Sequence):
+            return self.nested(node, None)
+        read = (decode_record(Output, item, "items", self.found) for item in node.items)
+        outputs = [output for output in read if output is not None]
+        if not node.items:
+            return Whole(ROOT)
+        if not outputs:
+            return None
+        if not all(output.name for output in outputs):
+            return self.shape(outputs[0], None)
+        return Shaped(ROOT, self.named(outputs))
+
+    def named(self, outputs: Iterable[Output]) -> tuple[tuple[str, Shape], ...]:
+        shapes = ((output.name or "", self.shape(output, output.name)) for output in outputs)
+        return tuple((name, shape) for name, shape in shapes if shape is not None)
+
+    def nested(self, node: Node, name: str | None) -> Shape | None:
+        output = decode_record(Output, node, "outputParameters", self.found)
+        return self.shape(output, name) if output is not None else None
+
+
+def _expected(output: Output, name: str | None) -> Expected:
+    return Expected(output.type, output.max_length, name or output.name or "", output.node.span)
 
 
 def _is_path_text(node: Node) -> bool:
-    return isinstance(node, Scalar) and isinstance(node.value, str) and node.text.startswith("$")
+    """Whether a `value` is a path into the answer: ``$``, ``$.a``, ``$['a']``, or one of these as the only hole."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return False
+    text = _unwrapped(node.text).strip()
+    return text == "$" or text.startswith(("$.", "$["))
 
 
-def _properties(node: Node, found: list[Diagnostic]) -> list[tuple[str, Shape]]:
-    if not isinstance(node, Mapping):
-        found.append(error("OUT003", "`properties` must be a mapping of outputs", node.span))
-        return []
-    parts = ((name, _nested(entry.value, name, found)) for name, entry in node.entries.items())
-    return [(name, shape) for name, shape in parts if shape is not None]
+def _unwrapped(text: str) -> str:
+    """A path that was written as a template, ``{{$.a}}``, without its braces."""
+    pieces = cut(text.strip())
+    if len(pieces) == 1 and isinstance(pieces[0], Hole) and pieces[0].name.startswith("$"):
+        return pieces[0].name
+    return text
 
 
-def _item(node: Node, found: list[Diagnostic]) -> Shape | None:
-    """The shape of each element: one output, or (before 1.0.0-alpha3) a list with its only one or its named ones."""
-    if not isinstance(node, Sequence):
-        return _nested(node, None, found)
-    outputs = [output for item in node.items if (output := decode_record(Output, item, "items", found)) is not None]
-    if not node.items:
-        return Whole(ROOT)
-    if not outputs:
-        return None
-    if not all(output.name for output in outputs):
-        return _shape(outputs[0], None, found)
-    named = ((output.name or "", _shape(output, output.name, found)) for output in outputs)
-    return Shaped(ROOT, tuple((name, shape) for name, shape in named if shape is not None))
+def _source(node: Node, compile_text: CompileText) -> Source:
+    """A stated value, each leaf compiled on its own so that types survive."""
+    if not any(isinstance(leaf, Scalar) and "{{" in leaf.text for leaf in walk(node)):
+        return Constant(plain(node))
+    if isinstance(node, Mapping):
+        return Fields(tuple((name, _source(entry.value, compile_text)) for name, entry in node.entries.items()))
+    if isinstance(node, Sequence):
+        return Items(tuple(_source(item, compile_text) for item in node.items))
+    return compile_text(node.text, node)
 
 
-def _nested(node: Node, name: str | None, found: list[Diagnostic]) -> Shape | None:
-    output = decode_record(Output, node, "outputParameters", found)
-    return _shape(output, name, found) if output is not None else None
+def _part_of(node: Scalar, position: int) -> Span:
+    """The place in a one-line scalar where a path goes wrong; the whole scalar when it is not written as it reads."""
+    span = node.span
+    quotes = span.end_column - span.column - len(node.text)
+    if span.line != span.end_line or quotes not in {0, 2} or position >= len(node.text):
+        return span
+    return replace(span, column=span.column + quotes // 2 + position)

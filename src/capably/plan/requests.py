@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
 from capably.diagnostics import Diagnostic, Span, error
-from capably.document import Node, Scalar, plain
 from capably.expr.names import find_name
 from capably.expr.source import Constant, Fields, Source
 from capably.expr.template import Hole, cut
@@ -15,6 +14,7 @@ from capably.plan.operation import Location
 from capably.plan.target import Candidate, TargetParameter
 from capably.plan.variables import Variables
 from capably.upstream.auth import Credentials
+from capably.upstream.bodies import WITH_FIELDS
 from capably.upstream.request import BodyKind, BodyTemplate, Pairs, PathValue, RequestTemplate
 
 _PATH_SAFE = "/:?#[]@!$&'()*+,;=%~-._<>"  # what may stand unescaped in the text an author wrote
@@ -94,6 +94,7 @@ def compile_request(
     values = {item.name: _value(item, binder, fixed) for item in candidate.parameters}
     by_place = {place: _pairs(candidate, place, values) for place in ("query", "header", "cookie")}
     path = _path(candidate, base, binder)
+    layouts = {(item.location, item.name): item.layout for item in candidate.parameters if item.layout is not None}
     headers = _without(by_place["header"], credentials.headers) + _constants(credentials.headers)
     body, query = _body(candidate, binder, values, found), credentials.query
     if credentials.body and body is None and candidate.operation.method in _WITHOUT_BODY:
@@ -108,6 +109,7 @@ def compile_request(
         headers=headers,
         cookies=by_place["cookie"] + _constants(credentials.cookies),
         body=body,
+        layouts=layouts,
     )
 
 
@@ -117,11 +119,11 @@ def _with_secrets(
     """The body with an API key as one more field."""
     if body is None:
         return BodyTemplate(BodyKind.JSON, Fields(()), added)
-    if body.kind in {BodyKind.JSON, BodyKind.FORM}:
+    if body.kind in WITH_FIELDS:
         return replace(body, added=added)
     message = f"the API key cannot be placed in a body of type {body.kind.name.lower()}"
     span = candidate.operation.value_span("body")
-    found.append(error("AUT003", message, span, "it can be a field of a json or a form body"))
+    found.append(error("AUT003", message, span, "it can be a field of a json, yaml or form body"))
     return body
 
 
@@ -136,13 +138,7 @@ def _without(pairs: Pairs, overriding: tuple[tuple[str, str], ...]) -> Pairs:
 
 def _fixed(candidate: Candidate, binder: Binder) -> dict[str, Source]:
     """Values that the consumed side states for its parameters."""
-    return {item.name: _node_source(item.fixed, binder) for item in candidate.parameters if item.fixed is not None}
-
-
-def _node_source(node: Node, binder: Binder) -> Source:
-    if isinstance(node, Scalar) and isinstance(node.value, str):
-        return binder.text(node.text, node.span)
-    return Constant(plain(node))
+    return {item.name: binder.stated(item) for item in candidate.parameters if item.fixed is not None}
 
 
 def _value(parameter: TargetParameter, binder: Binder, fixed: dict[str, Source]) -> Source | None:
@@ -165,11 +161,13 @@ def _path(candidate: Candidate, base: Base, binder: Binder) -> tuple[str | PathV
     if path and path[0] not in "/?":
         path = f"/{path}"
     parts: list[str | PathValue] = []
-    for piece in (*base.pieces, *cut(path, single=True)):
+    before, after = _parted(base.pieces)
+    joint = ("&" if "?" in path else "?",) if after else ()
+    for piece in (*before, *cut(path, single=True), *joint, *after):
         if isinstance(piece, str):
-            part: str | PathValue = piece if piece in base.pieces else quote(piece, safe=_PATH_SAFE)
+            part: str | PathValue = piece if piece in before else quote(piece, safe=_PATH_SAFE)
         else:
-            part = _path_part(piece, binder, span)
+            part = _path_part(piece, candidate, binder, span)
         if parts and isinstance(part, str) and isinstance(parts[-1], str):
             parts[-1] += part
         else:
@@ -177,11 +175,22 @@ def _path(candidate: Candidate, base: Base, binder: Binder) -> tuple[str | PathV
     return tuple(parts)
 
 
-def _path_part(hole: Hole, binder: Binder, span: Span) -> str | PathValue:
+def _parted(pieces: tuple[str | Hole, ...]) -> tuple[tuple[str | Hole, ...], tuple[str | Hole, ...]]:
+    """A base URI before and after its question mark: paths are joined to the one, queries to the other."""
+    for at, piece in enumerate(pieces):
+        if isinstance(piece, str) and "?" in piece:
+            start, _, query = piece.partition("?")
+            rest = tuple(item for item in (query, *pieces[at + 1 :]) if item)
+            return (*pieces[:at], start.rstrip("/")), rest
+    return pieces, ()
+
+
+def _path_part(hole: Hole, candidate: Candidate, binder: Binder, span: Span) -> str | PathValue:
     source = binder.hole(hole, span)
     if isinstance(source, Constant) and isinstance(source.value, str):
         return quote(source.value, safe="<>")
-    return PathValue(hole.name, source)
+    layouts = {item.name: item.layout for item in candidate.parameters if item.location == Location.PATH}
+    return PathValue(hole.name, source, layouts.get(find_name(hole.name, layouts).one or ""))
 
 
 def _body(
@@ -193,9 +202,9 @@ def _body(
     parts = [item for item in candidate.parameters if item.location == Location.BODY]
     if len(parts) == 1 and is_whole_body(parts[0]):
         source = values[parts[0].name]
-        return BodyTemplate(BodyKind.JSON, source) if source is not None else None
+        return BodyTemplate(BodyKind.JSON, source, follows_header=True) if source is not None else None
     fields = tuple((item.name, source) for item in parts if (source := values[item.name]) is not None)
-    return BodyTemplate(BodyKind.JSON, Fields(fields)) if fields else None
+    return BodyTemplate(BodyKind.JSON, Fields(fields), follows_header=True) if fields else None
 
 
 def is_whole_body(parameter: TargetParameter) -> bool:

@@ -5,24 +5,28 @@ from capably.plan.operation import Route
 
 
 def compile_route(path: str) -> Route:
-    """Cut a path at its slashes; a segment holds at most one placeholder.
+    """Cut a path at its slashes.
 
     Raises:
-        ValueError: a segment has two placeholders.
+        ValueError: two placeholders of a segment have nothing between them that tells where one ends.
     """
     written = path if path.startswith("/") else f"/{path}"
     shown = "".join(f"{{{piece.name}}}" if isinstance(piece, Hole) else piece for piece in cut(written, single=True))
     return Route(shown, tuple(_segment(segment) for segment in shown[1:].split("/")))
 
 
-def _segment(text: str) -> str | tuple[str, str, str]:
+def _segment(text: str) -> str | tuple[str, ...]:
     found = holes(text, single=True)
     if not found:
         return text
-    if len(found) > 1:
-        raise ValueError(f"the segment `{text}` has two placeholders")
-    hole = found[0]
-    return text[: hole.start], hole.name, text[hole.end :]
+    parts: list[str] = []
+    end = 0
+    for hole in found:
+        if parts and hole.start == end:
+            raise ValueError(f"nothing stands between `{{{parts[-1]}}}` and `{{{hole.name}}}`, so neither has an end")
+        parts += [text[end : hole.start], hole.name]
+        end = hole.end
+    return (*parts, text[end:])
 
 
 def placeholders(path: str) -> tuple[str, ...]:

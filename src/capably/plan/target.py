@@ -11,11 +11,20 @@ from capably.expr.template import holes
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.values import Parameter
 from capably.plan.operation import Location, Target
+from capably.upstream.request import OF_THE_CONNECTION
+from capably.upstream.styles import Layout, Style
+
+ENVIRONMENT = "environment"
+"""The place of a parameter whose value comes from outside, for templates."""
 
 
 @dataclass(frozen=True, slots=True)
 class TargetParameter:
-    """A parameter of a consumed operation. ``fixed`` is the value the document states for it, if it states one."""
+    """A parameter of a consumed operation.
+
+    ``fixed`` is the value the document states for it, if it states one; ``layout`` is how lists and objects are
+    written, where the document says.
+    """
 
     name: str
     location: str
@@ -25,6 +34,7 @@ class TargetParameter:
     schema: Mapping[str, Any]
     span: Span
     fixed: Node | None = None
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +84,8 @@ def _candidate(
     for level in (entry.inputs, resource.inputs, operation.inputs):
         for parameter in level:
             one = _parameter(parameter, path, operation.method)
-            declared[one.name, one.location] = one
+            if one.location != Location.HEADER or one.name.lower() not in OF_THE_CONNECTION:
+                declared[one.name, one.location] = one
     parameters = list(declared.values())
     names = [item.name for item in parameters if item.location == Location.PATH]
     for hole in holes(path, single=True):
@@ -82,6 +93,11 @@ def _candidate(
             names.append(hole.name)
             parameters.append(_undeclared(hole.name, resource.value_span("path")))
     return Candidate(entry, resource, operation, path, tuple(parameters))
+
+
+def entry_parameters(entry: Consumes) -> tuple[TargetParameter, ...]:
+    """The parameters of every request to an API."""
+    return tuple(_parameter(parameter, "", "GET") for parameter in entry.inputs)
 
 
 def join_path(resource: str, operation: str | None) -> str:
@@ -113,8 +129,22 @@ def _parameter(parameter: Parameter, path: str, method: str) -> TargetParameter:
         description=parameter.description or "",
         schema=schema_of(parameter, "object" if location == Location.BODY else "string"),
         span=parameter.value_span("name"),
-        fixed=parameter.value,
+        fixed=parameter.value if parameter.value is not None else parameter.const,
+        layout=layout_of(parameter, location),
     )
+
+
+_STYLE_OF_FORMAT = {"ssv": Style.SPACE, "tsv": Style.TAB, "pipes": Style.PIPE}
+
+
+def layout_of(parameter: Parameter, location: str) -> Layout | None:
+    """How lists and objects are written, with the defaults of OpenAPI 3.1; ``None`` when nothing is said of it."""
+    usual = Style.SIMPLE if location in {Location.PATH, Location.HEADER} else Style.FORM
+    if parameter.style is None and parameter.explode is None:
+        swagger = parameter.collection_format
+        return None if swagger is None else Layout(_STYLE_OF_FORMAT.get(swagger, usual), explode=swagger == "multi")
+    style = Style(parameter.style) if parameter.style is not None else usual
+    return Layout(style, parameter.explode if parameter.explode is not None else style is Style.FORM)
 
 
 def schema_of(parameter: Parameter, default_type: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from capably.diagnostics import Diagnostic, Span, error, warning
 from capably.model.capability import Capability
-from capably.model.exposes import ExposesMcp, ExposesRest
+from capably.model.exposes import ExposesMcp
 from capably.plan.compile import Compiled
-from capably.plan.operation import Kind, Operation
+from capably.plan.operation import Kind, Operation, Route
 
 Item = TypeVar("Item")
 _SAFE_TOOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -25,7 +25,7 @@ def _repeated(items: Iterable[Item], key: Callable[[Item], Hashable]) -> Iterato
 
 def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
     """A document that exposes no operation."""
-    if any(server.operations for server in compiled.plan.servers):
+    if any(server.operations or server.forwards for server in compiled.plan.servers):
         return
     span = capability.key_span("capability")
     advice = "add `exposes:` with a `type: rest` or `type: mcp` server whose operations have a `call`"
@@ -43,11 +43,6 @@ def part_not_served(capability: Capability, _compiled: Compiled) -> Iterator[Dia
     """Parts of servers, and ways to an API, that this version does not run."""
     advice = "the rest is served"
     for server in capability.exposes:
-        if isinstance(server, ExposesRest):
-            for resource in server.resources:
-                if resource.forward is not None:
-                    span = resource.key_span("forward")
-                    yield warning("DOC013", "`forward` is not run by this version", span, advice)
         for part in ("resources", "prompts") if isinstance(server, ExposesMcp) else ():
             if getattr(server, part) is not None:
                 message = f"MCP `{part}` are not served by this version"
@@ -74,10 +69,14 @@ def port_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnost
         yield warning("SRV001", message, server.port_span, advice, related=[(earlier.port_span, "the other one")])
 
 
+def _shape(route: Route | None) -> Hashable:
+    segments = route.segments if route is not None else ()
+    shape = tuple(part if isinstance(part, str) else part[::2] for part in segments)
+    return shape, route is not None and route.takes_rest
+
+
 def _route_key(operation: Operation) -> Hashable:
-    segments = operation.route.segments if operation.route is not None else ()
-    shape = tuple(part if isinstance(part, str) else (part[0], part[2]) for part in segments)
-    return operation.method, shape
+    return operation.method, _shape(operation.route)
 
 
 def route_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
@@ -87,6 +86,13 @@ def route_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnos
             for earlier, operation in _repeated(server.operations, _route_key):
                 path = operation.route.path if operation.route is not None else ""
                 yield _hidden("SRV003", f"{operation.method} {path}", operation.span, earlier.span)
+
+
+def forward_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """Two forwards of one server stand on the same path."""
+    for server in compiled.plan.servers:
+        for earlier, forward in _repeated(server.forwards, lambda item: _shape(item.route)):
+            yield _hidden("SRV003", f"the forward on {forward.route.path}", forward.span, earlier.span)
 
 
 def tool_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from capably.diagnostics import Diagnostic
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled
-from capably.rules import inputs, references, security, servers, variables
+from capably.rules import inputs, references, requests, security, servers, variables
 
 Rule: TypeAlias = Callable[[Capability, Compiled], Iterator[Diagnostic]]
 
@@ -16,11 +16,15 @@ RULES: tuple[Rule, ...] = (
     variables.variable_not_bound,
     variables.location_not_readable,
     inputs.inputs_inferred,
+    requests.value_not_allowed,
+    requests.header_of_the_connection,
+    requests.style_out_of_place,
     servers.nothing_served,
     servers.part_not_served,
     servers.namespace_twice,
     servers.port_twice,
     servers.route_twice,
+    servers.forward_twice,
     servers.tool_twice,
     servers.unsafe_tool_name,
     security.secret_in_the_document,

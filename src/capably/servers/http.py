@@ -9,10 +9,11 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
+from capably.plan.gate import Gate
 from capably.plan.outcome import Fault, Headers, Outcome
 from capably.upstream.reply import ByteStream, UpstreamError
 
@@ -157,6 +158,28 @@ def check_origin(scope: Scope, limits: Limits) -> None:
         raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
 
 
+def check_gate(scope: Scope, gate: Gate | None) -> None:
+    """Refuse a request that does not carry what the server asks of its callers.
+
+    Raises:
+        Fault: status 401, with the challenge of the scheme (RFC 9110, section 15.5.2).
+    """
+    if gate is None or gate.admits(
+        lambda name: header(scope, name.encode("latin-1")), lambda name: _query(scope, name)
+    ):
+        return
+    what = f"the {gate.placement} `{gate.name}`" if not gate.scheme else f"{gate.scheme} credentials"
+    headers = (("www-authenticate", gate.challenge),) if gate.challenge else ()
+    raise Fault(
+        401, "unauthorized", "The caller is not known", f"send {what} that this server accepts", headers=headers
+    )
+
+
+def _query(scope: Scope, name: str) -> str | None:
+    values = parse_qs(scope["query_string"].decode("latin-1")).get(name)
+    return values[-1] if values else None
+
+
 def _is_local(url: str) -> bool:
     try:
         name = urlsplit(url).hostname
@@ -172,17 +195,20 @@ def _is_local(url: str) -> bool:
         return False
 
 
-async def while_connected(receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+async def while_connected(gone: Callable[[], Awaitable[object]], work: Coroutine[Any, Any, None]) -> None:
     """Do the work; cancel it, and wait for its clean-up, when the caller goes away.
 
-    To be used once the request body has been read: the next message can only be the disconnect.
+    Args:
+        gone: returns when the caller is gone, as ``receive`` does once the request body has been read: the next
+            message can only be the disconnect.
+        work: what is done meanwhile.
     """
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(receive())
+    left = asyncio.ensure_future(gone())
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        gone.cancel()
+        left.cancel()
         if not task.done():
             task.cancel()
             await asyncio.wait({task})

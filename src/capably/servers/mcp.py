@@ -18,6 +18,7 @@ from capably.servers.http import (
     Receive,
     Scope,
     Send,
+    check_gate,
     check_origin,
     read_body,
     send_body,
@@ -54,6 +55,7 @@ def build_app(server: ServerPlan, invoke: Invoke, limits: Limits) -> Application
             raise ValueError(f"this server speaks HTTP, not {scope['type']}")
         try:
             check_origin(scope, limits)
+            check_gate(scope, server.gate)
             if scope["method"] == "OPTIONS" and scope["path"] in _PATHS:
                 await send_body(send, 204, None, b"", _ALLOW)
                 return

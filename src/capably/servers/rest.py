@@ -14,7 +14,7 @@ import msgspec
 from capably.diagnostics import nearest
 from capably.plan.inputs import accept, invalid_inputs
 from capably.plan.operation import Input, Inputs, Location, Operation, ServerPlan
-from capably.plan.outcome import Fault, Invoke, Problem
+from capably.plan.outcome import Fault, Invoke, PassOn, Problem
 from capably.servers.http import (
     Application,
     ClientGoneError,
@@ -23,6 +23,7 @@ from capably.servers.http import (
     Scope,
     Send,
     StreamBrokenError,
+    check_gate,
     check_origin,
     header,
     read_body,
@@ -31,21 +32,27 @@ from capably.servers.http import (
     send_stream,
     while_connected,
 )
+from capably.servers.passing import Exchange, pass_through
 from capably.servers.router import Match, Router
 
 _log = logging.getLogger("capably.rest")
 
 
-def build_app(server: ServerPlan, invoke: Invoke, limits: Limits) -> Application:
+def build_app(server: ServerPlan, invoke: Invoke, limits: Limits, pass_on: PassOn) -> Application:
     """The ASGI application of one REST server."""
-    router = Router(server.operations)
+    router = Router(server.operations, server.forwards)
     paths = tuple(dict.fromkeys(item.route.path for item in server.operations if item.route is not None))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         check_origin(scope, limits)
+        check_gate(scope, server.gate)
         match = _match(router, scope)
         if match is None:
             raise _not_found(scope["path"], paths)
+        passed = None if match.operation(scope["method"]) is not None else _forward(router, match, scope)
+        if passed is not None and passed.forward is not None:
+            await pass_through(passed.forward, passed, Exchange(scope, receive, send), pass_on, limits)
+            return
         if scope["method"] == "OPTIONS" and "OPTIONS" not in match.operations:
             await send_body(send, 204, None, b"", (("allow", match.allowed),))
             return
@@ -92,6 +99,11 @@ async def _answer(operation: Operation, inputs: Inputs, invoke: Invoke, send: Se
         await send_stream(send, outcome, outcome.stream)
 
 
+def _forward(router: Router, match: Match, scope: Scope) -> Match | None:
+    """The forward for a request that no operation answers: on the very path, else on a more general one."""
+    return match if match.forward is not None else router.find_forward(scope["raw_path"])
+
+
 def _not_found(path: str, paths: tuple[str, ...]) -> Fault:
     close = nearest(path, paths)
     advice = f"did you mean {close}?" if close is not None else "see `capably plan` for the paths of this server"
@@ -99,9 +111,7 @@ def _not_found(path: str, paths: tuple[str, ...]) -> Fault:
 
 
 def _operation(method: str, match: Match) -> Operation:
-    operation = match.operations.get(method)
-    if operation is None and method == "HEAD":
-        operation = match.operations.get("GET")
+    operation = match.operation(method)
     if operation is None:
         detail = f"this path answers to {match.allowed}, not to {method}"
         headers = (("allow", match.allowed),)
@@ -140,7 +150,7 @@ def _one(item: Input, value: Any) -> Any:
 def _path_values(operation: Operation, match: Match) -> dict[str, str]:
     if operation.route is None:
         return {}
-    names = [segment[1] for segment in operation.route.segments if not isinstance(segment, str)]
+    names = [name for segment in operation.route.segments if not isinstance(segment, str) for name in segment[1::2]]
     return dict(zip(names, match.values, strict=True))
 
 

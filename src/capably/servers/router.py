@@ -1,30 +1,42 @@
 """Finding the operation for a path: by specificity, not by the order of the document.
 
-A literal segment beats one with a prefix or suffix, which beats a bare placeholder. The table is built once.
+A literal segment beats one with placeholders and text, which beats a bare placeholder, which beats a ``{path}`` that
+takes the rest. The table is built once.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 from urllib.parse import unquote, unquote_to_bytes
 
-from capably.plan.operation import Operation
+from capably.plan.operation import Forward, Operation, Route
 
 
 @dataclass(slots=True)
 class _Branch:
-    """One segment of the table: what may follow it, and the operations that end here by method."""
+    """One segment of the table: what may follow it, and what ends here.
+
+    ``holes`` are segments with placeholders, each by the texts around them; ``rest`` takes all that is left of a path.
+    """
 
     literals: "dict[str, _Branch]" = field(default_factory=dict)
-    holes: "list[tuple[str, str, _Branch]]" = field(default_factory=list)
+    holes: "list[tuple[tuple[str, ...], _Branch]]" = field(default_factory=list)
+    rest: "_Branch | None" = None
     operations: dict[str, Operation] = field(default_factory=dict)
+    forward: Forward | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The operations of a path by method, and the values of its placeholders, in order."""
+    """What a path leads to: operations by method, or a forward; and the values of its placeholders, in order.
+
+    ``rest`` is what a last ``{path}`` took, as it came over the wire; ``None`` where there is none.
+    """
 
     operations: dict[str, Operation]
     values: tuple[str, ...]
+    forward: Forward | None = None
+    rest: bytes | None = None
 
     @property
     def allowed(self) -> str:
@@ -34,54 +46,121 @@ class Match:
             methods.add("HEAD")
         return ", ".join(sorted(methods))
 
+    def operation(self, method: str) -> Operation | None:
+        """The operation for a method; HEAD is answered by GET."""
+        found = self.operations.get(method)
+        return self.operations.get("GET") if found is None and method == "HEAD" else found
+
+
+_Accept: TypeAlias = Callable[[Match], bool]
+
 
 class Router:
     """The routes of one REST server."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        """Build the table; of two operations with one method and path the first is served."""
+    def __init__(self, operations: Iterable[Operation], forwards: Iterable[Forward] = ()) -> None:
+        """Build the table; of two operations with one method and path the first is served, and so with forwards."""
         self._root = _Branch()
         for operation in operations:
             if operation.route is not None and operation.method is not None:
-                branch = self._root
-                for segment in operation.route.segments:
-                    branch = _grow(branch, segment)
-                branch.operations.setdefault(operation.method, operation)
+                self._end_of(operation.route).operations.setdefault(operation.method, operation)
+        for forward in forwards:
+            end = self._end_of(forward.route)
+            end.forward = end.forward or forward
 
     def find(self, raw_path: bytes) -> Match | None:
         """The match for a path as it came over the wire, still percent-encoded.
 
         Raises:
-            UnicodeDecodeError: a segment is not UTF-8. To replace what cannot be read would name something else.
+            UnicodeDecodeError: a segment is not UTF-8. To replace what cannot be read would name something else; only
+                a forward passes it on as it is.
         """
-        segments = [unquote_to_bytes(segment).decode() for segment in raw_path[1:].split(b"/")]
-        return _find(self._root, segments, 0, ())
+        raw = raw_path[1:].split(b"/")
+        try:
+            segments = [unquote_to_bytes(segment).decode() for segment in raw]
+        except UnicodeDecodeError:
+            found = self.find_forward(raw_path)
+            if found is None:
+                raise
+            return replace(found, operations={})
+        return _find(self._root, _Path(segments, raw, lambda match: bool(match.operations or match.forward)), 0, ())
+
+    def find_forward(self, raw_path: bytes) -> Match | None:
+        """The most specific match that has a forward."""
+        raw = raw_path[1:].split(b"/")
+        segments = [unquote_to_bytes(segment).decode("utf-8", "surrogateescape") for segment in raw]
+        return _find(self._root, _Path(segments, raw, lambda match: match.forward is not None), 0, ())
+
+    def _end_of(self, route: Route) -> _Branch:
+        branch = self._root
+        for at, segment in enumerate(route.segments):
+            is_rest = route.takes_rest and at == len(route.segments) - 1
+            branch = _grow_rest(branch) if is_rest else _grow(branch, segment)
+        return branch
 
 
-def _grow(branch: _Branch, segment: str | tuple[str, str, str]) -> _Branch:
+def _grow_rest(branch: _Branch) -> _Branch:
+    branch.rest = branch.rest or _Branch()
+    return branch.rest
+
+
+def _grow(branch: _Branch, segment: str | tuple[str, ...]) -> _Branch:
     if isinstance(segment, str):
         return branch.literals.setdefault(unquote(segment), _Branch())
-    prefix, _name, suffix = segment
-    for known_prefix, known_suffix, child in branch.holes:
-        if (known_prefix, known_suffix) == (prefix, suffix):
+    texts = segment[::2]
+    for known, child in branch.holes:
+        if known == texts:
             return child
     child = _Branch()
-    branch.holes.append((prefix, suffix, child))
-    branch.holes.sort(key=lambda hole: -len(hole[0]) - len(hole[1]))
+    branch.holes.append((texts, child))
+    branch.holes.sort(key=lambda hole: -sum(map(len, hole[0])))
     return child
 
 
-def _find(branch: _Branch, segments: list[str], at: int, values: tuple[str, ...]) -> Match | None:
-    if at == len(segments):
-        return Match(branch.operations, values) if branch.operations else None
-    text = segments[at]
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A path that is looked for: its segments, decoded and as they came, and which matches count."""
+
+    segments: list[str]
+    raw: list[bytes]
+    accept: _Accept
+
+
+def _find(branch: _Branch, path: _Path, at: int, values: tuple[str, ...]) -> Match | None:
+    if at == len(path.segments):
+        return _accepted(path, Match(branch.operations, values, branch.forward))
+    text = path.segments[at]
     literal = branch.literals.get(text)
-    if literal is not None and (found := _find(literal, segments, at + 1, values)) is not None:
+    if literal is not None and (found := _find(literal, path, at + 1, values)) is not None:
         return found
-    for prefix, suffix, child in branch.holes:
-        inner = len(text) - len(prefix) - len(suffix)
-        if inner > 0 and text.startswith(prefix) and text.endswith(suffix):
-            value = text[len(prefix) : len(prefix) + inner]
-            if (found := _find(child, segments, at + 1, (*values, value))) is not None:
-                return found
-    return None
+    for texts, child in branch.holes:
+        cut = _cut(text, texts)
+        if cut is not None and (found := _find(child, path, at + 1, (*values, *cut))) is not None:
+            return found
+    return _rest(branch.rest, path, at, values) if branch.rest is not None else None
+
+
+def _rest(branch: _Branch, path: _Path, at: int, values: tuple[str, ...]) -> Match | None:
+    text = "/".join(path.segments[at:])
+    operations = branch.operations if text else {}
+    return _accepted(path, Match(operations, (*values, text), branch.forward, b"/".join(path.raw[at:])))
+
+
+def _accepted(path: _Path, match: Match) -> Match | None:
+    return match if path.accept(match) else None
+
+
+def _cut(text: str, texts: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The values between texts, none of them empty; each ends where the next text first occurs."""
+    start, *between, end = texts
+    if not text.startswith(start) or not text.endswith(end):
+        return None
+    position, last = len(start), len(text) - len(end)
+    values: list[str] = []
+    for separator in between:
+        found = text.find(separator, position + 1, last)
+        if found < 0:
+            return None
+        values.append(text[position:found])
+        position = found + len(separator)
+    return (*values, text[position:last]) if position < last else None

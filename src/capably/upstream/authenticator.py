@@ -7,13 +7,16 @@ never followed to another origin (see :mod:`capably.upstream.client`), and diges
 import secrets
 import ssl
 import time
+from collections.abc import AsyncIterable, Awaitable, Callable
+from typing import TypeAlias
 
 from capably.upstream.auth import Scheme, wire
 from capably.upstream.auth.certificate import Certificate
 from capably.upstream.auth.digest import Digest, Session, answer, next_session, read_challenge
 from capably.upstream.auth.oauth2 import OAuth2, authorize
+from capably.upstream.auth.signer import Signer
 from capably.upstream.client import Client
-from capably.upstream.reply import Reply
+from capably.upstream.reply import Reply, Trouble, UpstreamError
 from capably.upstream.request import Request
 from capably.upstream.tls import client_context
 from capably.upstream.token_keeper import TokenKeeper, settled
@@ -21,6 +24,9 @@ from capably.upstream.token_keeper import TokenKeeper, settled
 _UNAUTHORIZED = 401  # RFC 9110, section 15.5.2
 _ANSWERS = 3  # requests of one digest call: without an answer, with one, and again when its nonce was over
 _SESSIONS = 1000  # digest sessions kept; a base URI with holes can lead to many origins
+
+
+_Send: TypeAlias = Callable[[Request], Awaitable[Reply]]
 
 
 class Authenticator:
@@ -47,11 +53,48 @@ class Authenticator:
             case OAuth2():
                 return await self._with_token(scheme, request)
             case Digest():
-                return await self._with_answer(scheme, request)
+                return await self._with_answer(scheme, request, self._client.send)
             case Certificate():
                 return await self._client.send(request, self._context(scheme))
             case _:
-                return await self._client.send(scheme.sign(request, time.time(), _nonce()))
+                return await self._client.send(_signed(scheme, request))
+
+    async def pass_on(self, scheme: Scheme, request: Request, body: AsyncIterable[bytes] | None) -> Reply:
+        """Pass a request on with a scheme, its answer as it is.
+
+        Args:
+            scheme: how to authenticate.
+            request: what to send.
+            body: the body while it arrives, instead of the request's; never for a scheme that has to read it.
+
+        Raises:
+            UpstreamError: there is no answer, or nothing to authenticate with.
+        """
+        match scheme:
+            case OAuth2():
+                return await self._passed_with_token(scheme, request, body)
+            case Digest():
+                return await self._with_answer(scheme, request, self._client.open)
+            case Certificate():
+                return await self._client.open(request, self._context(scheme), body)
+            case _:
+                return await self._client.open(_signed(scheme, request))
+
+    async def _passed_with_token(self, scheme: OAuth2, request: Request, body: AsyncIterable[bytes] | None) -> Reply:
+        """Send a token; when it is refused, once more with another unless the body is gone by then."""
+        token = await self._tokens.get(scheme)
+        reply = await self._client.open(authorize(request, token.access), body=body)
+        if reply.status != _UNAUTHORIZED:
+            return reply
+        try:
+            another = await self._tokens.get(scheme, refused=token)
+        except BaseException:
+            await settled(reply)
+            raise
+        if body is not None or another.access == token.access:
+            return reply
+        await settled(reply)
+        return await self._client.open(authorize(request, another.access))
 
     async def _with_token(self, scheme: OAuth2, request: Request) -> Reply:
         """Send a token; when it is refused, once more with another (RFC 6750, section 3.1)."""
@@ -65,7 +108,7 @@ class Authenticator:
             return reply
         return await self._client.send(authorize(request, another.access))
 
-    async def _with_answer(self, scheme: Digest, request: Request) -> Reply:
+    async def _with_answer(self, scheme: Digest, request: Request, send: _Send) -> Reply:
         """Send the answer to a challenge: to the last one if there was one, else to the one that comes back."""
         place = (scheme, wire.origin(request.url))
         is_new = False
@@ -73,7 +116,7 @@ class Authenticator:
         while True:
             left -= 1
             session = self._next(place)
-            reply = await self._client.send(answer(scheme, session, request) if session is not None else request)
+            reply = await send(answer(scheme, session, request) if session is not None else request)
             if reply.status != _UNAUTHORIZED:
                 self._keep(place, reply)
                 return reply
@@ -103,6 +146,14 @@ class Authenticator:
         if scheme not in self._contexts:
             self._contexts[scheme] = client_context(scheme)
         return self._contexts[scheme]
+
+
+def _signed(scheme: Signer, request: Request) -> Request:
+    try:
+        return scheme.sign(request, time.time(), _nonce())
+    except ValueError as problem:
+        told = "its key cannot sign requests"
+        raise UpstreamError(Trouble.AUTH, f"{told}: {problem}", told=told) from problem
 
 
 def _nonce() -> str:

@@ -5,8 +5,9 @@ event stream is handed on as it arrives. Proxies come from the environment (``HT
 """
 
 import asyncio
+import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urljoin, urlsplit
@@ -70,38 +71,64 @@ class Client:
         Raises:
             UpstreamError: there is no usable answer, or none in time.
         """
-        try:
+        with _told(self._limits):
             async with asyncio.timeout(self._limits.answer_s):
                 return await self._send(request, tls)
-        except (TimeoutError, aiohttp.ServerTimeoutError) as problem:
-            raise UpstreamError(Trouble.TIMEOUT, f"no answer within {self._limits.answer_s:g} s") from problem
-        except aiohttp.ClientConnectorError as problem:
-            raise UpstreamError(Trouble.UNREACHABLE, str(problem)) from problem
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as problem:
-            raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
-        except (aiohttp.ClientError, ConnectionError) as problem:
-            raise UpstreamError(Trouble.BROKEN, str(problem) or type(problem).__name__) from problem
+
+    async def open(
+        self, request: Request, tls: ssl.SSLContext | None = None, body: AsyncIterable[bytes] | None = None
+    ) -> Reply:
+        """Make one call and hand everything on as it is: no redirect is followed, nothing is decoded or kept.
+
+        The time for an answer runs while it is the upstream's turn, not while a part of the body is waited for.
+
+        Args:
+            request: what to send.
+            tls: as for :meth:`send`.
+            body: the body, while it arrives, instead of the request's.
+
+        Returns:
+            The reply, its body always as a stream.
+
+        Raises:
+            UpstreamError: there is no answer, or none in time.
+        """
+        with _told(self._limits):
+            async with asyncio.timeout(self._limits.answer_s) as patience:
+                sent = request.body if body is None else _paced(body, patience, self._limits.answer_s)
+                response = await self._request(request, request.url, tls, data=sent, decode=False)
+        headers = tuple((name.lower(), value) for name, value in response.headers.items())
+        return Reply(response.status, headers, stream=_Stream(response, self._limits))
 
     async def _send(self, request: Request, tls: ssl.SSLContext | None) -> Reply:
         url = request.url
         for _ in range(_MAX_REDIRECTS):
-            response = await self._request(request, url, tls)
+            response = await self._request(request, url, tls, data=request.body)
             location = response.headers.get("Location")
             if response.status not in _REDIRECTS or location is None:
-                return await self._reply(response)
+                return await self._reply(response, request.answer_bytes)
             response.release()
             url = _same_origin(request, url, location)
         raise UpstreamError(Trouble.REDIRECT, f"more than {_MAX_REDIRECTS} redirects")
 
-    async def _request(self, request: Request, url: str, tls: ssl.SSLContext | None) -> aiohttp.ClientResponse:
+    async def _request(
+        self,
+        request: Request,
+        url: str,
+        tls: ssl.SSLContext | None,
+        *,
+        data: AsyncIterable[bytes] | bytes | None,
+        decode: bool = True,
+    ) -> aiohttp.ClientResponse:
         if self._session is None:
             raise RuntimeError("the client is used outside of its context")
         return await self._session.request(
             request.method,
             URL(url, encoded=True),
             headers=CIMultiDict(request.headers),
-            data=request.body,
+            data=data,
             allow_redirects=False,
+            auto_decompress=decode,
             proxy=self._proxy(url) if self._proxies else None,
             ssl=tls if tls is not None else True,
         )
@@ -112,16 +139,52 @@ class Client:
             return None
         return self._proxies.get(parts.scheme)
 
-    async def _reply(self, response: aiohttp.ClientResponse) -> Reply:
+    async def _reply(self, response: aiohttp.ClientResponse, answer_bytes: int | None) -> Reply:
         headers = tuple((name.lower(), value) for name, value in response.headers.items())
         if response.content_type == "text/event-stream":
             return Reply(response.status, headers, stream=_Stream(response, self._limits))
         try:
-            body = await _read(response, self._limits.answer_bytes)
+            body = await _read(response, self._limits.answer_bytes if answer_bytes is None else answer_bytes)
+        except UpstreamError as problem:
+            response.close()
+            if answer_bytes is not None:
+                problem.told = f"it holds more than the {answer_bytes:,} bytes that `maxBinarySize` allows"
+            raise
         except BaseException:
             response.close()
             raise
         return Reply(response.status, headers, body)
+
+
+@contextlib.contextmanager
+def _told(limits: ClientLimits) -> Iterator[None]:
+    """Tell every failure of a call as one kind of error."""
+    try:
+        yield
+    except (TimeoutError, aiohttp.ServerTimeoutError) as problem:
+        raise UpstreamError(Trouble.TIMEOUT, f"no answer within {limits.answer_s:g} s") from problem
+    except aiohttp.ClientConnectorError as problem:
+        raise UpstreamError(Trouble.UNREACHABLE, str(problem)) from problem
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as problem:
+        raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
+    except (aiohttp.ClientError, ConnectionError) as problem:
+        raise UpstreamError(Trouble.BROKEN, str(problem) or type(problem).__name__) from problem
+
+
+async def _paced(body: AsyncIterable[bytes], patience: asyncio.Timeout, seconds: float) -> AsyncIterator[bytes]:
+    """A body as it arrives; patience lasts while the upstream takes a part of it, and after the last one."""
+    clock = asyncio.get_running_loop().time
+
+    def last_until(moment: float | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the answer has begun before the body ended
+            patience.reschedule(moment)
+
+    last_until(None)
+    async for chunk in body:
+        last_until(clock() + seconds)
+        yield chunk
+        last_until(None)
+    last_until(clock() + seconds)
 
 
 async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:

@@ -5,48 +5,53 @@ encoded pair in a query, a field value without control characters in a header (R
 escaped character data in a body.
 """
 
-import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import partial
 from typing import Any, TypeAlias
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-import msgspec
+from capably.expr.source import ABSENT, Source, evaluate
+from capably.upstream import styles
+from capably.upstream.bodies import BodyKind, BodyTemplate, PartTemplate, write_body
+from capably.upstream.sendable import RequestError, sendable
+from capably.upstream.styles import SIMPLE, Layout, Style
 
-from capably.expr.source import ABSENT, AbsentType, Source, Text, as_text, evaluate, join
+__all__ = [
+    "OF_THE_CONNECTION",
+    "BodyKind",
+    "BodyTemplate",
+    "Layout",
+    "Pairs",
+    "PartTemplate",
+    "PathValue",
+    "Request",
+    "RequestError",
+    "RequestTemplate",
+    "Style",
+    "build_request",
+]
 
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:[/?]|$)")
-_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: UTF-8 cannot say it
 _FORBIDDEN_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-
-class BodyKind(StrEnum):
-    """How a request body is written; the value is its media type."""
-
-    JSON = "application/json"
-    FORM = "application/x-www-form-urlencoded"
-    TEXT = "text/plain; charset=utf-8"
-    XML = "application/xml"
-    SPARQL = "application/sparql-query"
-
-
-@dataclass(frozen=True, slots=True)
-class BodyTemplate:
-    """The body of a request: how it is written and what it holds. ``added`` are secrets that become fields of it."""
-
-    kind: BodyKind
-    source: Source
-    added: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+OF_THE_CONNECTION = frozenset(
+    {
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te"),
+        *("trailer", "transfer-encoding", "upgrade", "http2-settings"),
+        *("content-length", "expect", "host"),
+    }
+)
+"""Headers that belong to one connection or frame one message (RFC 9110, section 7.6.1): only the client writes them."""
 
 
 @dataclass(frozen=True, slots=True)
 class PathValue:
-    """A hole in a path. ``name`` is the placeholder's, for messages."""
+    """A hole in a path. ``name`` is the placeholder's, for messages; ``layout`` says how a list is written."""
 
     name: str
     source: Source
+    layout: Layout | None = None
 
 
 Pairs: TypeAlias = tuple[tuple[str, Source], ...]
@@ -57,6 +62,7 @@ class RequestTemplate:
     """An upstream request with holes.
 
     ``base`` and the text parts of ``path`` are ready to send; ``query`` may follow a ``?`` that ``path`` contains.
+    ``layouts`` says how lists and objects are written, by place and name, where the document does.
     """
 
     method: str
@@ -66,24 +72,21 @@ class RequestTemplate:
     headers: Pairs = ()
     cookies: Pairs = ()
     body: BodyTemplate | None = None
+    layouts: Mapping[tuple[str, str], Layout] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An upstream request, complete: ``url`` is encoded, ``body`` is ``None`` when none is sent."""
+    """An upstream request, complete: ``url`` is encoded, ``body`` is ``None`` when none is sent.
+
+    ``answer_bytes`` is the most its answer may hold, where the client's own limit is not meant.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
-
-
-class RequestError(ValueError):
-    """A value that cannot be sent where the document puts it. ``input`` names the parameter."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.input = name
+    answer_bytes: int | None = None
 
 
 def build_request(template: RequestTemplate, inputs: Mapping[str, Any]) -> Request:
@@ -93,27 +96,41 @@ def build_request(template: RequestTemplate, inputs: Mapping[str, Any]) -> Reque
         RequestError: a path value is missing, empty or would change the path, or a value cannot stand where it is put.
     """
     url = template.base + _path(template, inputs)
-    query = list(_pairs(template.query, inputs))
+    query = "&".join(f"{name}={text}" for name, text in _pairs(template, "query", template.query, inputs))
     if query:
         joint = "&" if "?" in url else "?"
-        url = f"{url}{joint}{urlencode(query, quote_via=quote)}"
-    headers = [(name, _header_value(name, value)) for name, value in _pairs(template.headers, inputs)]
-    cookies = [f"{name}={quote(value, safe='')}" for name, value in _pairs(template.cookies, inputs)]
+        url = f"{url}{joint}{query}"
+    headers = list(_headers(template, inputs))
+    body = write_body(template.body, inputs, _found(headers, "content-type")) if template.body is not None else None
+    if body is not None and (body.is_own or _found(headers, "content-type") is None):
+        headers = [pair for pair in headers if pair[0].lower() != "content-type"]
+        headers.append(("Content-Type", _header_value("Content-Type", body.media_type)))
+    return Request(template.method, url, tuple(headers), body.content if body is not None else None)
+
+
+def _found(headers: list[tuple[str, str]], name: str) -> str | None:
+    return next((value for key, value in headers if key.lower() == name), None)
+
+
+def _headers(template: RequestTemplate, inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    cookies = [f"{name}={text}" for name, text in _pairs(template, "cookie", template.cookies, inputs)]
+    for name, source in template.headers:
+        value = evaluate(source, inputs)
+        if value is ABSENT or value is None or name.lower() in OF_THE_CONNECTION:
+            continue
+        layout = template.layouts.get(("header", name), SIMPLE)
+        text = _header_value(name, _text(name, value, layout, partial(sendable, name)))
+        if name.lower() == "cookie" and cookies:
+            cookies.insert(0, text)
+        else:
+            yield name, text
     if cookies:
-        headers.append(("Cookie", "; ".join(cookies)))
-    body = _body(template.body, inputs) if template.body is not None else None
-    if body is not None and template.body is not None and not _has(headers, "content-type"):
-        headers.append(("Content-Type", template.body.kind.value))
-    return Request(template.method, url, tuple(headers), body)
-
-
-def _has(headers: list[tuple[str, str]], name: str) -> bool:
-    return any(key.lower() == name for key, _value in headers)
+        yield "Cookie", "; ".join(cookies)
 
 
 def _path(template: RequestTemplate, inputs: Mapping[str, Any]) -> str:
     values = {part.name: _path_value(part, inputs) for part in template.path if not isinstance(part, str)}
-    path = "".join(part if isinstance(part, str) else quote(values[part.name], safe="") for part in template.path)
+    path = "".join(part if isinstance(part, str) else values[part.name] for part in template.path)
     for name, value in values.items():
         if not value.strip(".") and _DOT_SEGMENT.search(path):
             # RFC 3986, section 5.2.4: every client and server on the way would remove it, encoded or not.
@@ -123,60 +140,32 @@ def _path(template: RequestTemplate, inputs: Mapping[str, Any]) -> str:
 
 def _path_value(hole: PathValue, inputs: Mapping[str, Any]) -> str:
     value = evaluate(hole.source, inputs)
-    text = "" if value is ABSENT else _sendable(hole.name, value)
+    text = "" if value is ABSENT else _text(hole.name, value, hole.layout or SIMPLE, _quoted(hole.name))
     if not text:
         raise RequestError(hole.name, f"`{hole.name}` is part of the path and must not be empty")
     return text
 
 
-def _sendable(name: str, value: Any) -> str:
-    text = as_text(value)
-    if not text.isascii() and _SURROGATE.search(text):
-        raise RequestError(name, f"`{name}` is not text: it holds half of a character")
-    return text
+def _text(name: str, value: Any, layout: Layout, encode: Callable[[Any], str]) -> str:
+    """One text for a place that takes no more; an object is its JSON unless the document says otherwise."""
+    if isinstance(value, dict) and layout is SIMPLE:
+        return encode(value)
+    return styles.text(name, value, layout, encode)
 
 
-def _pairs(pairs: Pairs, inputs: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [pair for name, source in pairs for pair in _spread(name, evaluate(source, inputs))]
+def _quoted(name: str) -> Callable[[Any], str]:
+    return lambda value: quote(sendable(name, value), safe="")
 
 
-def _spread(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """What is sent for a value: nothing when there is none, a pair for each item of a list."""
-    if value is ABSENT or value is None:
-        return
-    for item in value if isinstance(value, list) else (value,):
-        yield name, _sendable(name, item)
+def _pairs(template: RequestTemplate, place: str, pairs: Pairs, inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is sent for parameters, encoded: nothing where there is no value."""
+    for name, source in pairs:
+        value = evaluate(source, inputs)
+        if value is not ABSENT and value is not None:
+            yield from styles.pairs(name, value, template.layouts.get((place, name)), _quoted(name))
 
 
 def _header_value(name: str, value: str) -> str:
     if _FORBIDDEN_IN_HEADER.search(value):
         raise RequestError(name, f"`{name}` is sent as a header and must not contain line breaks or control characters")
     return value.strip(" \t")
-
-
-def _body(template: BodyTemplate, inputs: Mapping[str, Any]) -> bytes | None:
-    value = _body_value(template, inputs)
-    if template.added:
-        value = _completed(value, template.added)
-    if value is ABSENT:
-        return None
-    if template.kind is BodyKind.FORM and isinstance(value, dict):
-        return urlencode([pair for name, item in value.items() for pair in _spread(name, item)]).encode()
-    try:
-        return msgspec.json.encode(value) if template.kind is BodyKind.JSON else as_text(value).encode()
-    except UnicodeEncodeError as problem:
-        raise RequestError("body", "the body is not text: it holds half of a character") from problem
-
-
-def _completed(value: Any, added: tuple[tuple[str, str], ...]) -> dict[str, Any]:
-    """A body with the secrets that belong into it."""
-    fields = {} if value is ABSENT or value is None else value
-    if not isinstance(fields, dict):
-        raise RequestError("body", "the body must be an object: the API key is one of its fields")
-    return fields | dict(added)
-
-
-def _body_value(template: BodyTemplate, inputs: Mapping[str, Any]) -> Any | AbsentType:
-    if template.kind is BodyKind.XML and isinstance(template.source, Text):
-        return join(template.source, inputs, lambda value: html.escape(as_text(value)))
-    return evaluate(template.source, inputs)

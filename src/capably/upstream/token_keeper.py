@@ -1,7 +1,6 @@
 """Keeps OAuth 2 tokens: asks for one when there is none, early before it ends, and once for all who wait for it."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeAlias
@@ -67,10 +66,10 @@ class TokenKeeper:
 
     async def aclose(self) -> None:
         """End what is still being asked for."""
-        for task in list(self._getting.values()):
+        tasks = list(self._getting.values())
+        for task in tasks:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, UpstreamError):
-                await task
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _got(self, scheme: OAuth2, task: "asyncio.Task[Token]") -> None:
         del self._getting[scheme]

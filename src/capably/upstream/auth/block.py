@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from capably.diagnostics import Diagnostic, Span, did_you_mean, error
+from capably.diagnostics import Diagnostic, Span, did_you_mean, error, warning
 from capably.document import Mapping, Node, Scalar, Sequence
+from capably.expr.template import holes
 from capably.model.auth import Authentication
 
 Reveal: TypeAlias = Callable[[str, Span], str]
@@ -36,13 +37,19 @@ class Block:
         return Path(self.stated.node.span.file).parent
 
     def written(self, *keys: str) -> str | None:
-        """The first of these keys that holds more than nothing."""
-        return next((key for key in keys if self._text(key).strip()), None)
+        """The first of these keys that holds more than nothing, as the document spells it: ``client_id`` will do."""
+        spelled = (self._spelled(key) for key in keys)
+        return next((key for key in spelled if self._text(key).strip()), None)
 
     def text(self, *keys: str, default: str = "") -> str:
-        """The value of the first of these keys that is written, with its variables filled in."""
+        """The one line under the first of these keys that is written, with its variables filled in."""
         key = self.written(*keys)
-        return self._filled(key).strip() if key is not None else default
+        if key is None:
+            return default
+        value = self._filled(key).strip()
+        if _CONTROLS.search(value):
+            self.refuse("AUT004", f"`{key}` holds control characters and cannot be sent", key, "give it anew")
+        return value
 
     def secret(self, *keys: str, lines: bool = False) -> str:
         """The secret under the first of these keys that is written; AUT002 when none is, AUT004 when it is empty.
@@ -67,13 +74,12 @@ class Block:
         return self.secret(*keys) if self.written(*keys) is not None else ""
 
     def user(self) -> tuple[str, str]:
-        """User name and password; one of them may be empty when it is written so, as tokens for some APIs are."""
-        names = ("username", "password")
-        empty = {name for name in names if self.written(name) is None and name in self.stated.node.entries}
-        if len(empty) == len(names):
-            self.lacks("password")
-            return "", ""
-        username, password = ("" if name in empty else self.secret(name) for name in names)
+        """User name and password.
+
+        Either may be written as empty when the other is a secret: some APIs take a token for one of them.
+        """
+        username = "" if self._is_left_empty("username", "password") else self.secret("username")
+        password = "" if self._is_left_empty("password", "username") else self.secret("password")
         return username, password
 
     def template(self, key: str) -> str:
@@ -83,7 +89,7 @@ class Block:
     def texts(self, *keys: str) -> str:
         """A list of words, written as text or as a list, joined by spaces."""
         for key in keys:
-            node = self.stated.node.get(key)
+            node = self.stated.node.get(self._spelled(key))
             if isinstance(node, Sequence):
                 return " ".join(self.reveal(item.text, item.span) for item in node.items if isinstance(item, Scalar))
         return self.text(*keys)
@@ -114,12 +120,29 @@ class Block:
         """Tell that the block cannot be used because of what stands under a key."""
         self.found.append(error(code, message, self.stated.value_span(key), *advice))
 
+    def doubt(self, code: str, message: str, key: str, *advice: str) -> None:
+        """Tell that the value of a key cannot work: an error when the document states it, else a warning.
+
+        A value that is given from outside can be given anew while the document stays as it is; until then calls fail.
+        """
+        tell = warning if holes(self._text(key)) else error
+        self.found.append(tell(code, message, self.stated.value_span(key), *advice))
+
+    def _is_left_empty(self, key: str, other: str) -> bool:
+        node = self.stated.node.get(key)
+        is_empty = isinstance(node, Scalar) and node.value == ""
+        return is_empty and (key == "username" or bool(holes(self._text(other))))
+
     def _pair_value(self, name: str, node: Scalar) -> str:
         value = self.reveal(node.text, node.span).strip()
         if not value or _CONTROLS.search(value):
             message = f"`{name}` is empty or cannot be sent"
             self.found.append(error("AUT004", message, node.span, "give it a value"))
         return value
+
+    def _spelled(self, key: str) -> str:
+        entries = self.stated.node.entries
+        return key if key in entries else next((name for name in entries if fold(name) == fold(key)), key)
 
     def _text(self, key: str) -> str:
         node = self.stated.node.get(key)

@@ -1,12 +1,13 @@
 """Client certificates: the connection itself proves who calls (RFC 8446, section 4.4.2)."""
 
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from capably.diagnostics import warning
 from capably.upstream.auth.block import Block
 from capably.upstream.request import Request
 
+_SCHEME = re.compile(r"^file://(?:/(?=\.))?")  # `file:///./x` is relative, as it is in binds
 _BEGIN = "-----BEGIN "
 _BINARY = (".p12", ".pfx", ".jks", ".der")
 
@@ -60,7 +61,7 @@ def _pem(block: Block, *keys: str) -> Pem:
     if text.lower().endswith(_BINARY):
         advice = "make PEM of it: openssl pkcs12 -in FILE -out client.pem"
         block.refuse("AUT006", f"`{key}` must be PEM, which {text} is not", key, advice)
-    file = block.folder / Path(text.removeprefix("file://"))
+    file = block.folder / _SCHEME.sub("", text)
     if not file.is_file():
         message = f"`{key}` names {text}, which is not there"
         advice = "files are relative to the document; calls fail until it exists"

@@ -31,8 +31,8 @@ class Credentials:
 
     @property
     def filled(self) -> frozenset[tuple[str, str]]:
-        """Place and lower-case name of every parameter that authentication fills, so that no caller is asked for it."""
-        places = {"header": self.headers, "query": self.query, "cookie": self.cookies, "body": self.body}
+        """Place and lower-case name of what authentication fills outside of bodies: no caller is asked for it."""
+        places = {"header": self.headers, "query": self.query, "cookie": self.cookies}
         pairs = {(place, name.lower()) for place, pairs in places.items() for name, _value in pairs}
         written = self.scheme.headers if self.scheme is not None else ()
         return frozenset(pairs | {("header", name) for name in written})

@@ -134,12 +134,12 @@ def _veracode(block: Block) -> Veracode:
     api_key = block.secret("apiKey")
     if api_key and not is_stand_in(api_key) and not _HEXADECIMAL.fullmatch(_unprefixed(api_key)):
         advice = "other schemes than Veracode's are described with `secret`, `signs` and `header`"
-        block.refuse("AUT006", "`apiKey` is not the hexadecimal secret of Veracode credentials", "apiKey", advice)
+        block.doubt("AUT006", "`apiKey` is not the hexadecimal secret of Veracode credentials", "apiKey", advice)
     return Veracode(block.secret("apiId"), api_key)
 
 
 def _check(block: Block, key: str, template: str) -> None:
-    known = _HOLES[:-1] if key == "signs" else _HOLES
+    known = tuple(name for name in _HOLES if name != ("signature" if key == "signs" else "body"))
     for name in _HOLE.findall(template):
         if name not in known:
             block.refuse("AUT005", f"`{key}` holds `{{{name}}}`, which means nothing", key, *did_you_mean(name, known))

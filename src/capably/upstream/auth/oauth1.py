@@ -113,7 +113,7 @@ def compile_oauth1(block: Block) -> OAuth1:
     uses_rsa = method.startswith(_RSA)
     private_key = block.secret("privateKey", lines=True) if uses_rsa else ""
     if uses_rsa and (problem := rsa.problem_with(private_key)) is not None:
-        block.refuse("AUT006", f"`privateKey` cannot be used: {problem}", "privateKey", *rsa.ADVICE)
+        block.doubt("AUT006", f"`privateKey` cannot be used: {problem}", "privateKey", *rsa.ADVICE)
     stated = block.stated.body_hash
     token = block.optional_secret("token", "accessToken")
     return OAuth1(

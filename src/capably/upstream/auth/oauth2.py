@@ -54,7 +54,7 @@ def authorize(request: Request, token: str) -> Request:
 def compile_oauth2(block: Block) -> OAuth2:
     """``type: oauth2`` with what is needed to ask for tokens."""
     grant = block.choice(GRANTS, "grantType")
-    way = _stated_way(block)
+    way = _stated_way(block, grant)
     return OAuth2(
         grant=grant,
         endpoint=_url(block, "tokenEndpoint", "tokenUrl"),
@@ -72,16 +72,12 @@ def compile_oauth2(block: Block) -> OAuth2:
     )
 
 
-def _stated_way(block: Block) -> str:
+def _stated_way(block: Block, grant: str) -> str:
     """How the client authenticates, empty when the block leaves it open; a public client has no secret to send."""
     key = block.written("clientAuthentication")
     if key is not None:
-        stated = block.text(key)
-        if stated.lower() in _IN_METADATA:
-            return _IN_METADATA[stated.lower()]
-        return block.choice(CLIENT_AUTHENTICATION, key)
-    is_public = block.written("clientSecret") is None and block.text("grantType").lower() not in {"", GRANTS[0]}
-    return "none" if is_public and block.choice(GRANTS, "grantType") != GRANTS[0] else ""
+        return _IN_METADATA.get(block.text(key).lower()) or block.choice(CLIENT_AUTHENTICATION, key)
+    return "none" if block.written("clientSecret") is None and grant != GRANTS[0] else ""
 
 
 def _url(block: Block, *keys: str) -> str:
@@ -90,7 +86,7 @@ def _url(block: Block, *keys: str) -> str:
         return ""
     url = block.text(key)
     if not is_stand_in(url) and not url.lower().startswith(("https://", "http://")) and "<" not in url:
-        block.refuse("AUT006", f"`{key}` is not an http or https URL", key, "it looks like https://host/oauth2/token")
+        block.doubt("AUT006", f"`{key}` is not an http or https URL", key, "it looks like https://host/oauth2/token")
     return url
 
 

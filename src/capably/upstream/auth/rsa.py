@@ -15,7 +15,7 @@ def problem_with(private_key: str) -> str | None:
         return None
     try:
         sign(private_key, "sha256", b"")
-    except (TypeError, ValueError):
+    except ValueError:
         return "it is not an RSA key in PEM"
     return None
 
@@ -29,14 +29,16 @@ def sign(private_key: str, algorithm: str, data: bytes) -> bytes:
         data: what is signed.
 
     Raises:
-        ValueError: this is not an RSA key.
-        TypeError: the key needs a password.
+        ValueError: this is not an RSA key without a password.
     """
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 -- optional
     from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415 -- optional
     from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 -- optional
 
-    key = load_pem_private_key(private_key.replace("\\n", "\n").encode(), password=None)
+    try:
+        key = load_pem_private_key(private_key.replace("\\n", "\n").encode(), password=None)
+    except TypeError as problem:
+        raise ValueError("the key needs a password") from problem
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError("not an RSA key")  # noqa: TRY004 -- it is a key, of another kind
     known: dict[str, hashes.HashAlgorithm] = {

@@ -24,5 +24,8 @@ class Signer(Protocol):
             request: the request, complete; nothing of it may change afterwards.
             now: seconds since 1970.
             nonce: 32 hexadecimal digits that are never used again.
+
+        Raises:
+            ValueError: the key is of a kind that cannot sign.
         """
         ...

@@ -33,7 +33,9 @@ class SigV4:
     def preview(self, request: Request) -> Request:
         """The request with a stand-in for the signature."""
         region, service = self._place(request)
-        value = f"{_ALGORITHM} Credential={self.access_key_id}/<date>/{region}/{service}/{_END}, <signed when it is sent>"
+        value = (
+            f"{_ALGORITHM} Credential={self.access_key_id}/<date>/{region}/{service}/{_END}, <signed when it is sent>"
+        )
         return wire.with_headers(request, ("Authorization", value))
 
     def sign(self, request: Request, now: float, nonce: str) -> Request:  # noqa: ARG002 -- the scheme has no nonce
@@ -93,7 +95,7 @@ def canonical_request(request: Request, digest: str, *, encodes_twice: bool) -> 
 
 def _path(path: str, *, encodes_twice: bool) -> str:
     if not encodes_twice:
-        return quote(unquote_to_bytes(path), safe="/")
+        return "/".join(_again(segment) for segment in path.split("/"))
     normal = posixpath.normpath(path) if path != "/" else path
     normal = "/" + normal.lstrip("/")
     return quote(normal + "/" if path.endswith("/") and normal != "/" else normal, safe="/")

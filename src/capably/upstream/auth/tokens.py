@@ -14,6 +14,7 @@ from capably.upstream.request import Request
 
 _BEARER = frozenset({"", "bearer", "bearertoken"})
 _SHOWN = 200  # characters of a server's own words: a sentence or two
+_READ = 4000  # characters of them that are looked at
 _OK = 200
 _UNAUTHORIZED = 401
 _ABOUT_THE_CLIENT = frozenset({"invalid_client", "invalid_request", "unauthorized_client"})
@@ -118,10 +119,10 @@ def _refusal(scheme: OAuth2, status: int, stated: Mapping[str, Any]) -> TokenErr
 
 def _shown(scheme: OAuth2, told: Any) -> str:
     """A server's words as people may read them: one bounded line, without our secrets."""
-    text = " ".join(told.split()) if isinstance(told, str) else ""
+    text = told[:_READ] if isinstance(told, str) else ""
     for secret in scheme.secrets:
         text = text.replace(secret, "***")
-    text = "".join(character for character in text if character.isprintable())
+    text = "".join(character for character in " ".join(text.split()) if character.isprintable())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 

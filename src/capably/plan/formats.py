@@ -1,0 +1,106 @@
+"""`outputRawFormat`, `outputSchema`, `outputMediaType` and `maxBinarySize` become a raw format."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from capably.diagnostics import Diagnostic, Span, did_you_mean, error, warning
+from capably.document import Mapping, Scalar
+from capably.model.consumes import ConsumedOperation
+from capably.model.exposes import Exposed, ExposedOperation, Exposes, ExposesMcp, ExposesRest
+from capably.model.fields import Record
+from capably.payload.decode import FORMATS, PayloadError, Schema, compile_schema
+from capably.plan.raw_format import JSON, RawFormat
+
+ReadFile: TypeAlias = Callable[[str, Span], bytes]
+"""Reads the local file that a text at a place of a document names. Raises ``OSError`` with a reason for people."""
+
+_SCHEMA_FILES = frozenset({"avro", "protobuf"})
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(B|KiB|MiB|GiB|)", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+DEFAULT_MAX_BYTES = 10 * 2**20
+"""The most a binary answer holds when the document says nothing."""
+
+
+def read_nothing(written: str, _span: Span) -> bytes:
+    """The reader of files for plans that are compiled where there are none.
+
+    Raises:
+        OSError: always.
+    """
+    raise OSError(f"`{written}` is not read here")
+
+
+def compile_format(
+    operation: ConsumedOperation, server: Exposes, exposed: Exposed, read: ReadFile, found: list[Diagnostic]
+) -> RawFormat:
+    """How the answers of an operation are read when a server calls it for an exposed one."""
+    written = operation.output_raw_format
+    name = (written or "json").strip().lower()
+    if name not in FORMATS:
+        span = operation.value_span("outputRawFormat")
+        found.append(error("OUT005", f"`{written}` is no format of answers", span, *did_you_mean(name, FORMATS)))
+        return JSON
+    if name == "binary":
+        return RawFormat(name, None, _media_type(operation, exposed), _max_bytes(operation, server, found))
+    return RawFormat(name, _schema(name, operation, read, found))
+
+
+def _schema(name: str, operation: ConsumedOperation, read: ReadFile, found: list[Diagnostic]) -> Schema | None:
+    written = operation.output_schema
+    if written is None or not written.strip():
+        if name in _SCHEMA_FILES:
+            message = f"{name} cannot be read without its schema"
+            advice = "add `outputSchema:` with the schema's file"
+            found.append(warning("OUT006", message, operation.value_span("outputRawFormat"), advice))
+        return None
+    span = operation.value_span("outputSchema")
+    if not FORMATS[name].takes_schema:
+        message = f"`outputSchema` says nothing about {name}: it is ignored"
+        found.append(warning("OUT006", message, span, "remove it, or change `outputRawFormat`"))
+        return None
+    try:
+        return compile_schema(name, read(written, span) if name in _SCHEMA_FILES else written)
+    except OSError as problem:
+        found.append(error("OUT006", f"the schema cannot be read: {problem}", span, "files are relative to this one"))
+    except PayloadError as problem:
+        found.append(error("OUT006", f"the schema cannot be used: {problem}", span))
+    return None
+
+
+def _max_bytes(operation: ConsumedOperation, server: Exposes, found: list[Diagnostic]) -> int:
+    """The operation's cap, else the server's, else the default."""
+    places: list[tuple[Record, str | None]] = [(operation, operation.max_binary_size)]
+    if isinstance(server, ExposesRest | ExposesMcp):
+        places.append((server, server.max_binary_size))
+    record, written = next(((record, text) for record, text in places if text), (operation, None))
+    if written is None:
+        return DEFAULT_MAX_BYTES
+    match = _SIZE.fullmatch(written.strip())
+    size = int(float(match[1]) * _UNITS[match[2].lower()]) if match is not None else 0
+    if size < 1:
+        message = f"`{written}` is no size"
+        found.append(error("OUT007", message, record.value_span("maxBinarySize"), "such as 512KiB, 10MiB or 1GiB"))
+        return DEFAULT_MAX_BYTES
+    return size
+
+
+def _media_type(operation: ConsumedOperation, exposed: Exposed) -> str | None:
+    stated = (operation.output_media_type or "").strip()
+    if stated:
+        return stated
+    return next(_declared_media_types(exposed), None) if isinstance(exposed, ExposedOperation) else None
+
+
+def _declared_media_types(exposed: ExposedOperation) -> Iterator[str]:
+    """Media types of binary answers that `responseBinary` and `responses` declare."""
+    short = exposed.response_binary
+    if isinstance(short, Mapping) and isinstance(stated := short.get("mediaType"), Scalar):
+        yield stated.text
+    responses = exposed.responses.entries.values() if isinstance(exposed.responses, Mapping) else ()
+    for response in responses:
+        content = response.value.get("content") if isinstance(response.value, Mapping) else None
+        for media_type, entry in (content.entries if isinstance(content, Mapping) else {}).items():
+            binary = entry.value.get("binary") if isinstance(entry.value, Mapping) else None
+            if isinstance(binary, Scalar) and binary.value is True:
+                yield media_type

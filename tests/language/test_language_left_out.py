@@ -1,0 +1,53 @@
+"""What this version does not run is told, left out, and never opened half."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+QUIET = Path(__file__).with_name("quiet.yaml").read_text(encoding="utf-8")
+CHANGES = "- {name: change, call: up.change, inputParameters: [{name: id, type"
+AUTH = "type: bearer, token: '{{env.KEY}}'"
+
+
+def edited(old: str, new: str) -> str:
+    assert old in QUIET, f"the document has no {old!r}"
+    return QUIET.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (
+            ("  - type: mcp", "  - {type: control, port: 1}\n  - type: mcp"),
+            "`control` servers are not served by this version",
+        ),
+        (
+            (CHANGES, "- {name: change, steps: [{name: id, type"),
+            "`steps` is not run by this version: the operation is left out",
+        ),
+        (
+            (CHANGES, "- {name: change, ref: a.b, x-not: [{name: id, type"),
+            "`ref` is not run by this version: the operation is left out",
+        ),
+        ((CHANGES, "- {name: change, x-not: [{name: id, type"), "the operation has no `call`: it is left out"),
+        (("port: 9090", "transport: stdio"), "MCP over stdio is not served by this version"),
+    ],
+)
+def test_what_this_version_leaves_out_is_told_and_the_rest_is_planned(
+    language: Any, edit: tuple[str, str], message: str
+) -> None:
+    reading = language.read(edited(*edit))
+    assert ("DOC013", message) in reading.told
+    assert reading.operations
+
+
+def test_a_server_that_wants_its_callers_authenticated_is_not_opened(language: Any) -> None:
+    reading = language.read(edited("port: 8080", f"port: 8080\n    authentication: {{{AUTH}}}"))
+    assert ("DOC014", "this version does not authenticate callers: the server would be open") in reading.told
+    assert reading.examined.has_errors
+
+
+def test_a_path_with_two_placeholders_in_a_segment_cannot_be_served(language: Any) -> None:
+    reading = language.read(edited("    - path: /ships/{id}", "    - path: /ships/{id}-{x}"))
+    assert ("DOC010", "this path cannot be served: the segment `{id}-{x}` has two placeholders") in reading.told

@@ -1,0 +1,163 @@
+"""Every diagnostic code is explained, and there is a smallest document for each that is told it."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from capably.capabilities import THREADS_RUNS
+from capably.codes import CODES
+from capably.examine import Examined, examine_with
+from capably.plan.variables import Given
+
+HEAD = "ikanos: 1.0.0-beta4\n"
+
+
+def document(*tools: Any, consumed: Any = None, path: str = "/x", more: Any = None, **api: Any) -> str:
+    """A document whose tools call `up.op`; what is given is laid over the simplest parts."""
+    operation = {"name": "op", **(consumed or {})}
+    resources = [{"name": "r", "path": path, "operations": [operation]}]
+    consumes = {"namespace": "up", "baseUri": "https://up.test", "resources": resources, **api}
+    listed = [{"name": f"t{number}", "call": "up.op", **tool} for number, tool in enumerate(tools or [{}])]
+    exposes = [{"type": "mcp", "namespace": "a", "port": 1, "tools": listed}, *(more or [])]
+    return json.dumps({"ikanos": "1.0.0-beta4", "capability": {"consumes": [consumes], "exposes": exposes}})
+
+
+def query(*names: str, **more: Any) -> dict[str, Any]:
+    return {"inputParameters": [{"name": name, "in": "query", **more} for name in names]}
+
+
+def auth(**block: str) -> str:
+    return document(authentication=block)
+
+
+def server(**more: Any) -> dict[str, Any]:
+    return {"type": "mcp", "namespace": "b", "port": 2, "tools": [{"name": "t", "call": "up.op"}], **more}
+
+
+def importing(**entry: str) -> str:
+    return json.dumps({"ikanos": "1.0.0-beta4", "capability": {"consumes": [entry], "exposes": []}})
+
+
+def bound(location: str) -> str:
+    written = json.loads(document(consumed={"inputParameters": [{"name": "a", "in": "query", "value": "{{b.KEY}}"}]}))
+    return json.dumps({**written, "binds": [{"namespace": "b", "keys": {"KEY": "KEY"}, "location": location}]})
+
+
+TWO: dict[str, Any] = {"resources": [{"path": f"/{name}", "operations": [{"name": "op"}]} for name in "ab"]}
+
+TOLD: dict[str, str | bytes] = {
+    "DOC001": b"\xff",
+    "DOC002": "a: [",
+    "DOC003": "a: 1\na: 2\n",
+    "DOC004": "openapi: 3.1.0",
+    "DOC005": f"{HEAD}---\na: 1\n",
+    "DOC006": "[" * 300,
+    "DOC007": "ikanos: 7",
+    "DOC010": f"{HEAD}info: {{display: []}}\n",
+    "DOC011": f"{HEAD}capability: {{exposes: [{{port: 1}}]}}\n",
+    "DOC012": f"{HEAD}capabilty: {{}}\n",
+    "DOC013": f"{HEAD}capability: {{exposes: [{{type: webhook}}]}}\n",
+    "DOC014": document(more=[server(authentication={"type": "bearer"})]),
+    "DOC015": f"{HEAD}capability: {{}}\n",
+    "DOC016": "naftiko: 0.5\nexternalRefs: []\n",
+    "REF001": document({"call": "up.other"}),
+    "REF002": document({"call": "down.op"}),
+    "REF003": document({}, {}, {}, **TWO),
+    "REF004": document({"with": {"aB": 1}}, consumed=query("a-b", "a_b")),
+    "REF005": document({"with": {"id": "tool.id"}}, consumed=query("id")),
+    "REF006": document({"call": "UP.op"}),
+    "REF007": document({"with": {"other": 1}}),
+    "REF008": document({"with": {}}, path="/{id}"),
+    "REF009": document(
+        {"inputParameters": [{"name": "colour"}], "with": {"colour": "tools.color"}}, consumed=query("colour")
+    ),
+    "REF010": document(**TWO),
+    "VAR001": document(baseUri="https://{region}"),
+    "VAR002": document(baseUri="ftp://up.test"),
+    "VAR003": bound("s3://bucket/key"),
+    "VAR004": bound("./absent.yaml"),
+    "IMP001": importing(**{"import": "up"}),
+    "IMP002": importing(**{"import": "up", "from": "./absent.yaml"}),
+    "IMP003": importing(**{"import": "up", "from": "./a.yaml"}),
+    "IMP004": importing(**{"import": "up", "from": "./broken.yaml"}),
+    "IMP005": importing(**{"import": "up", "from": "./b.yaml"}),
+    "INP001": document(path="/{id}"),
+    "BOD001": document(consumed={"body": {"type": "smoke", "data": 1}}),
+    "BOD002": document(consumed={"body": {"type": "json"}}),
+    "OUT001": document({"outputParameters": [{"mapping": "$."}]}),
+    "OUT002": document({"outputParameters": [{"mapping": "$["}]}),
+    "OUT003": document({"outputParameters": [{"properties": []}]}),
+    "AUT001": auth(type="handshake"),
+    "AUT002": auth(type="bearer"),
+    "AUT003": auth(type="apikey", key="a", value="{{B}}", placement="margin"),
+    "AUT004": auth(type="bearer", token="a\x07b"),
+    "AUT005": auth(type="oauth2", grantType="dance"),
+    "AUT006": auth(type="oauth2", tokenEndpoint="ftp://up.test"),
+    "AUT007": auth(type="certificate", certificate="./absent.pem"),
+    "SRV001": document(more=[server(port=1)]),
+    "SRV002": document(more=[server(namespace="a")]),
+    "SRV003": document(
+        more=[
+            {
+                "type": "rest",
+                "port": 2,
+                "resources": [{"path": "/a", "operations": [{"call": "up.op"}, {"call": "up.op"}]}],
+            }
+        ]
+    ),
+    "SRV004": document({"name": "t"}, {"name": "t"}),
+    "SRV005": document({"name": "no good"}),
+    "SEC001": auth(type="bearer", token="abc"),
+    "SEC002": document(baseUri="http://up.test", authentication={"type": "bearer", "token": "{{B}}"}),
+    "SEC003": document(more=[server(address="0.0.0.0")]),  # noqa: S104 -- the finding
+    "SEC004": auth(type="oauth2", tokenEndpoint="http://up.test/token"),
+}
+
+
+def examined(folder: Path, data: str | bytes) -> Examined:
+    (folder / "b.yaml").write_text("ikanos: 1.0.0-beta4\nconsumes: [{namespace: other}]\n", encoding="utf-8")
+    (folder / "broken.yaml").write_text("a: [\n", encoding="utf-8")
+    file = folder / "a.yaml"
+    file.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return asyncio.run(examine_with(file, Given()))
+
+
+def test_every_code_has_a_document_that_is_told_it() -> None:
+    assert set(TOLD) == set(CODES)
+
+
+@pytest.mark.parametrize("code", TOLD)
+def test_a_document_is_told_the_code(tmp_path: Path, code: str) -> None:
+    found = [item for item in examined(tmp_path, TOLD[code]).diagnostics if item.code == code]
+    assert found, "nothing of this code is told"
+    for item in found:
+        assert item.span.line >= 1
+        assert item.message
+        assert not item.message.endswith("."), "headlines are no sentences with a full stop"
+
+
+def test_the_simplest_document_is_told_nothing(tmp_path: Path) -> None:
+    assert examined(tmp_path, document()).diagnostics == ()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_code_has_a_title_and_an_explanation(code: str) -> None:
+    page = CODES[code]
+    assert re.fullmatch(r"[A-Z]{3}[0-9]{3}", code)
+    assert page.title[0] in "ABCDEFGHIJKLMNOPQRSTUVWXYZ`"
+    assert not page.title.endswith(".")
+    assert len(page.text) > 30
+
+
+def test_codes_are_listed_by_family_and_number() -> None:
+    families = list(dict.fromkeys(code[:3] for code in CODES))
+    assert list(CODES) == sorted(CODES, key=lambda code: (families.index(code[:3]), code))
+
+
+def test_the_bundled_document_is_told_only_codes_that_are_explained() -> None:
+    found = asyncio.run(examine_with(THREADS_RUNS, Given())).diagnostics
+    assert {item.code for item in found} <= set(CODES)
