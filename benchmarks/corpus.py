@@ -23,7 +23,7 @@ from capably.examine import Examined, examine, examine_with
 from capably.expr.names import fold
 from capably.load import find_documents
 from capably.plan.description import sample_inputs
-from capably.plan.operation import Operation
+from capably.plan.operation import Consumed, Operation
 from capably.plan.target import Candidate, candidates
 from capably.plan.variables import Given, VariableKind
 from capably.upstream.request import Request, RequestError, build_request
@@ -54,7 +54,7 @@ def with_everything_given(path: Path) -> Examined:
     return asyncio.run(examine_with(path, Given(sets=sets, upstreams=upstreams)))
 
 
-def wrongs(operation: Operation, candidate: Candidate, request: Request) -> Iterator[str]:
+def wrongs(candidate: Candidate, request: Request) -> Iterator[str]:
     """What is wrong with a request."""
     parts = urlsplit(request.url)
     if re.search(r"[{}<>]", request.url):
@@ -78,7 +78,6 @@ def wrongs(operation: Operation, candidate: Candidate, request: Request) -> Iter
             yield f"a required {parameter.location} parameter is missing"
         if parameter.location == "body" and request.body is None:
             yield "a required body is missing"
-    del operation
 
 
 def end(path: str) -> list[str]:
@@ -107,14 +106,17 @@ def count_calls(path: Path, examined: Examined, tally: Tally) -> None:
     known = candidates(examined.capability.consumes)
     for server in examined.compiled.plan.servers:
         for operation in server.operations:
-            chosen = [item for item in known if item.target == operation.target]
-            if not chosen:
+            if not isinstance(operation.work, Consumed):
                 continue
+            target = operation.work.target
+            chosen = [item for item in known if item.target == target]
             tally.calls += 1
             named = [item for item in known if same_name(item, chosen[0])]
             against = evidence(operation, chosen[0], named) if len(named) > 1 else ""
             tally.shared_names[against] += 1
-            found = list(faults(operation, chosen[0])) + ([against] if against.startswith("against") else [])
+            found = list(faults(operation, operation.work, chosen[0])) + (
+                [against] if against.startswith("against") else []
+            )
             tally.right += not found
             tally.faults.update(found)
             tally.wrong += [f"{path}:{operation.span.line}: {operation.name}: {fault}" for fault in found]
@@ -124,13 +126,13 @@ def same_name(one: Candidate, other: Candidate) -> bool:
     return (one.consumes.namespace, one.operation.name) == (other.consumes.namespace, other.operation.name)
 
 
-def faults(operation: Operation, candidate: Candidate) -> Iterator[str]:
+def faults(operation: Operation, work: Consumed, candidate: Candidate) -> Iterator[str]:
     try:
-        request = build_request(operation.request, sample_inputs(operation.inputs))
+        request = build_request(work.request, sample_inputs(operation.inputs))
     except RequestError as problem:
         yield f"no request: {problem}"
         return
-    yield from wrongs(operation, candidate, request)
+    yield from wrongs(candidate, request)
 
 
 def measure(paths: list[Path]) -> Tally:
@@ -140,11 +142,12 @@ def measure(paths: list[Path]) -> Tally:
             sys.stderr.write(f"\r{number} of {len(paths)}")
         examined = with_everything_given(path)
         errors = [item for item in examined.diagnostics if item.is_error]
-        tally.documents["refused" if errors else "served"] += 1
+        outcome = "served whole" if not errors else "served in part" if examined.is_served else "refused"
+        tally.documents[outcome] += 1
         if errors:
             tally.refusals.update({f"{item.code} {re.sub(r'`[^`]*`', '`…`', item.message)}": 1 for item in errors})
             tally.refused.append(f"{errors[0].span}: {errors[0].code} {errors[0].message}")
-        else:
+        if examined.is_served:
             count_calls(path, examined, tally)
     return tally
 

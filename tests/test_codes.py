@@ -61,7 +61,7 @@ TOLD: dict[str, str | bytes] = {
     "DOC011": f"{HEAD}capability: {{exposes: [{{port: 1}}]}}\n",
     "DOC012": f"{HEAD}capabilty: {{}}\n",
     "DOC013": f"{HEAD}capability: {{exposes: [{{type: webhook}}]}}\n",
-    "DOC014": document(more=[server(authentication={"type": "bearer"})]),
+    "DOC014": document(more=[server(authentication={"type": "kerberos"})]),
     "DOC015": f"{HEAD}capability: {{}}\n",
     "DOC016": "naftiko: 0.5\nexternalRefs: []\n",
     "REF001": document({"call": "up.other"}),

@@ -59,15 +59,17 @@ class Listener:
 async def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
     """Examine documents for serving.
 
+    An error in a part of a document leaves that part out, and the rest is served.
+
     Raises:
-        RefusedError: a document has errors.
+        RefusedError: nothing of a document can be served; or, with ``settings.strict``, a document has an error.
         CommandError: a value is missing, a name on the command line is not known, or servers clash.
     """
     examined = [await examine_with(file, settings.given) for file in files]
     unknown = unknown_names(examined, settings)
     if unknown is not None:
         raise unknown
-    if any(item.has_errors for item in examined):
+    if any(not item.is_served or (settings.strict and item.errors) for item in examined):
         raise RefusedError(examined)
     missing = missing_values(examined)
     if missing is not None:

@@ -82,7 +82,7 @@ CODES: dict[str, Code] = {
     ),
     "DOC015": Code(
         "There is nothing to serve",
-        "No server of the document has an operation that calls a consumed one. The other findings may say why.",
+        "No server of the document has an operation that can be served. The other findings may say why.",
     ),
     "DOC016": Code(
         "`externalRefs` is read as `binds`",

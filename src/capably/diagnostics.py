@@ -28,6 +28,11 @@ class Span:
     end_line: int
     end_column: int
 
+    def contains(self, other: "Span") -> bool:
+        """Whether the other range starts within this one."""
+        start, end, at = (self.line, self.column), (self.end_line, self.end_column), (other.line, other.column)
+        return self.file == other.file and (start <= at < end or start == at)
+
     def __str__(self) -> str:
         """``file:line:column``, the form editors and terminals make clickable."""
         return f"{self.file}:{self.line}:{self.column}"

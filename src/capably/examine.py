@@ -9,6 +9,7 @@ from capably.diagnostics import Diagnostic, in_order
 from capably.load import Loaded, load, read_beside
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled, compile_plan
+from capably.plan.parts import without_faulty
 from capably.plan.variables import NOTHING_GIVEN, Given
 from capably.providers.table import read_binds
 from capably.rules.table import RULES
@@ -28,9 +29,24 @@ class Examined:
     diagnostics: tuple[Diagnostic, ...]
 
     @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """What keeps the document, or the parts it stands in, from being served."""
+        return tuple(item for item in self.diagnostics if item.is_error)
+
+    @property
     def has_errors(self) -> bool:
-        """Whether something keeps the document from being served."""
-        return any(item.is_error for item in self.diagnostics)
+        """Whether something keeps the document, or parts of it, from being served."""
+        return bool(self.errors)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether something of the document can be served, errors elsewhere in it or not."""
+        if self.compiled is None or any(item.code in _FATAL for item in self.errors):
+            return False
+        return any(server.operations or server.forwards for server in self.compiled.plan.servers)
+
+
+_FATAL = frozenset({"SRV002", "VAR004"})  # they concern the document as a whole
 
 
 def examine(path: Path) -> Examined:
@@ -61,7 +77,8 @@ def _examined(loaded: Loaded, given: Given, problems: list[Diagnostic], *, revea
     for rule in RULES:
         found += rule(loaded.capability, compiled)
     told = _gathered(in_order(_without_consequences(found)))
-    return Examined(loaded.file, loaded.texts, loaded.capability, compiled, tuple(told))
+    sound = replace(compiled, plan=without_faulty(compiled.plan, told))
+    return Examined(loaded.file, loaded.texts, loaded.capability, sound, tuple(told))
 
 
 def _without_consequences(found: list[Diagnostic]) -> list[Diagnostic]:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from capably.errors import CommandError
 
@@ -37,6 +38,39 @@ def bind(host: str, port: int, what: str, option: str) -> Iterator[socket.socket
         yield sock
 
 
+MAX_HEADER_BYTES = 64 * 1024
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class CappedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 whose request headers are capped: a caller cannot fill memory before its request has begun.
+
+    RFC 6585, section 5: an over-long header section is answered with 431, and the connection is closed.
+    """
+
+    _header_bytes = 0
+    _in_headers = True
+
+    def on_message_begin(self) -> None:
+        """Count anew for each request of a connection."""
+        self._header_bytes, self._in_headers = 0, True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Stop counting: what follows is the body, which has a cap of its own."""
+        self._in_headers = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, unless they make the header section too large."""
+        if self._in_headers:
+            self._header_bytes += len(data)
+        super().data_received(data)
+        if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+
 class QuietServer(uvicorn.Server):
     """A uvicorn server for one of our applications: it leaves signals and logging to whoever runs it."""
 
@@ -44,6 +78,7 @@ class QuietServer(uvicorn.Server):
         """Serve an ASGI application; on stopping, open requests get ``drain_s`` seconds to end."""
         config = uvicorn.Config(
             app,
+            http=CappedProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

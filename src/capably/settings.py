@@ -12,7 +12,8 @@ from capably.upstream.client import ClientLimits
 class Settings:
     """How to serve: values for variables, ports by namespace, the address, limits.
 
-    ``host`` replaces the address of every server; ``ports`` replace single ports by the server's namespace.
+    ``host`` replaces the address of every server; ``ports`` replace single ports by the server's namespace. ``strict``
+    refuses a document that has any error, instead of serving what is sound.
     """
 
     given: Given = field(default_factory=Given)
@@ -21,3 +22,4 @@ class Settings:
     client: ClientLimits = field(default_factory=ClientLimits)
     limits: Limits = field(default_factory=Limits)
     drain_s: float = 10.0
+    strict: bool = False

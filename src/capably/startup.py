@@ -11,7 +11,12 @@ from capably.settings import Settings
 
 def missing_values(examined: Sequence[Examined]) -> CommandError | None:
     """One error that lists every value nobody gave: where it stands and how to give it."""
-    missing = [variable for item in examined if item.compiled is not None for variable in item.compiled.missing]
+    missing = [
+        variable
+        for item in examined
+        if item.compiled is not None
+        for variable in sorted(item.compiled.missing, key=lambda one: (one.spans[0].line, one.spans[0].column))
+    ]
     if not missing:
         return None
     count = "a value is" if len(missing) == 1 else f"{len(missing)} values are"

@@ -11,7 +11,7 @@ import uvicorn
 
 from capably.diagnostics import Span
 from capably.plan.answer import Answer
-from capably.plan.operation import Hints, Input, Inputs, Kind, Location, Operation, Origin, ServerPlan, Target
+from capably.plan.operation import Consumed, Hints, Input, Inputs, Kind, Location, Operation, Origin, ServerPlan, Target
 from capably.plan.outcome import Fault, Invoke, Outcome
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import build_app
@@ -42,9 +42,11 @@ def _tool(name: str, description: str, method: str, inputs: tuple[Input, ...], h
         title=description.removeprefix("AIMLAPI "),
         description=description,
         inputs=inputs,
-        target=Target("aimlapi-threads-runs", "threads-threadId-runs", name, method, "/threads/{threadId}/runs"),
-        decided_by="exact",
-        request=RequestTemplate(method, "http://upstream.test", ("/threads",)),
+        work=Consumed(
+            Target("aimlapi-threads-runs", "threads-threadId-runs", name, method, "/threads/{threadId}/runs"),
+            decided_by="name",
+            request=RequestTemplate(method, "http://upstream.test", ("/threads",)),
+        ),
         answer=Answer(),
         span=SPAN,
         hints=hints,

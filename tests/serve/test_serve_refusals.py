@@ -170,11 +170,14 @@ def test_the_same_file_twice_is_told(start: "Start", given: dict[str, Any]) -> N
     assert str(given["arguments"][0]) in process.stderr
 
 
+WRONG = {"call: aimlapi-threads-runs.get": "call: aimlapi-threads-runs.gte"}
+
+
 def test_the_errors_of_a_document_are_shown_where_they_stand(
     start: "Start", given: dict[str, Any], copy: Callable[..., Path]
 ) -> None:
-    wrong = copy("wrong.yaml", **{"call: aimlapi-threads-runs.get": "call: aimlapi-threads-runs.gte"})
-    process = start("serve", wrong, env=given["env"])
+    wrong = copy("wrong.yaml", **WRONG)
+    process = start("serve", wrong, "--strict", env=given["env"])
     assert process.end() == 1
     found = re.search(r"^error\[[A-Z]{3}\d{3}\]: .*\n +--> (.*):(\d+):\d+\n", process.stderr, re.MULTILINE)
     assert found is not None
@@ -183,6 +186,17 @@ def test_the_errors_of_a_document_are_shown_where_they_stand(
     assert "aimlapi-threads-runs.gte" in process.stderr
     assert "the document cannot be served" in process.stderr
     assert "missing" not in process.stderr
+
+
+def test_an_error_leaves_its_operation_out_and_the_rest_is_served(
+    start: "Start", given: dict[str, Any], copy: Callable[..., Path]
+) -> None:
+    process = start("serve", copy("wrong.yaml", **WRONG), *given["arguments"][1:], env=given["env"], ready=True)
+    assert "error[REF001]: no operation `gte`" in process.stderr
+    assert re.search(r"2 operations +http", process.stderr)
+    assert process.served.call("POST", "/v1/threads/t1/runs", {}).status == 200
+    assert process.served.call("GET", "/v1/threads/t1/runs").status == 405
+    assert process.stop() == 0
 
 
 @pytest.mark.parametrize("text", ["", "[]", "a: 1", "a: [", "naftiko: 9.9.9", "\x00", "a: 1\na: 2"])

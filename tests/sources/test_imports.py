@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from capably.examine import Examined, examine
+from capably.plan.operation import Consumed
 from capably.render.text import render_text
 
 Write = Callable[[str, str], Path]
@@ -43,7 +44,9 @@ def errors(examined: Examined) -> list[tuple[str, str, int]]:
 
 def url(examined: Examined) -> str:
     assert examined.compiled is not None
-    request = examined.compiled.plan.servers[0].operations[0].request
+    work = examined.compiled.plan.servers[0].operations[0].work
+    assert isinstance(work, Consumed)
+    request = work.request
     return request.base + "".join(part if isinstance(part, str) else f"<{part.name}>" for part in request.path)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from capably.examine import Examined, examine, examine_with
+from capably.plan.operation import Consumed
 from capably.plan.variables import Given
 from capably.startup import missing_values
 
@@ -44,8 +45,9 @@ def at(location: str) -> str:
 
 def headers(examined: Examined) -> dict[str, object]:
     assert examined.compiled is not None
-    template = examined.compiled.plan.servers[0].operations[0].request
-    return {name: getattr(source, "value", source) for name, source in template.headers}
+    work = examined.compiled.plan.servers[0].operations[0].work
+    assert isinstance(work, Consumed)
+    return {name: getattr(source, "value", source) for name, source in work.request.headers}
 
 
 def errors(examined: Examined) -> list[str]:

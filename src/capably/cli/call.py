@@ -68,12 +68,12 @@ def call(
 
 
 def _examined(file: Path, name: str, given: Any, *, reveal: bool) -> "Examined":
-    from capably.cli.serve import show_refused
+    from capably.cli.serve import show_errors
     from capably.examine import examine_with
 
     examined = asyncio.run(examine_with(file, given, reveal=reveal))
-    if examined.compiled is None or examined.has_errors:
-        show_refused([examined])
+    if not examined.is_served or (examined.errors and not _by_name(examined).get(name)):
+        show_errors([examined])
         raise CommandError(f"`{name}` cannot be called: the document has errors")
     return examined
 
@@ -81,12 +81,7 @@ def _examined(file: Path, name: str, given: Any, *, reveal: bool) -> "Examined":
 def _operation(examined: "Examined", name: str) -> "Operation":
     from capably.diagnostics import did_you_mean
 
-    plan = examined.compiled.plan if examined.compiled is not None else None
-    by_name: dict[str, list[Operation]] = {}
-    for server in plan.servers if plan is not None else ():
-        for item in server.operations:
-            for known in _names(item):
-                by_name.setdefault(known, []).append(item)
+    by_name = _by_name(examined)
     found = by_name.get(name, [])
     if len(found) == 1:
         return found[0]
@@ -95,6 +90,16 @@ def _operation(examined: "Examined", name: str) -> "Operation":
         advice = "write one of: " + ", ".join(f"'{choice}'" for choice in choices)
         raise CommandError(f"`{name}` is the name of {len(found)} operations", advice, exit_code=EXIT_USAGE)
     raise CommandError(f"no operation `{name}`", *did_you_mean(name, by_name), exit_code=EXIT_USAGE)
+
+
+def _by_name(examined: "Examined") -> "dict[str, list[Operation]]":
+    plan = examined.compiled.plan if examined.compiled is not None else None
+    by_name: dict[str, list[Operation]] = {}
+    for server in plan.servers if plan is not None else ():
+        for item in server.operations:
+            for known in _names(item):
+                by_name.setdefault(known, []).append(item)
+    return by_name
 
 
 def _names(operation: "Operation") -> set[str]:

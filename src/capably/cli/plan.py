@@ -81,9 +81,10 @@ def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
         yield f"upstream {namespace}: {base}"
     for server in described["servers"]:
         yield ""
+        forwards = f", {server['forwards']} forwarded" if server["forwards"] else ""
         yield bold(
             f"{server['server']} {server['namespace']} on {server['address']}:{server['port']}, "
-            f"{server['operations']} operations" + (f", {server['forwards']} forwards" if server["forwards"] else ""),
+            f"{server['operations']} operations{forwards}",
             colour=colour,
         )
         for operation in described["operations"]:

@@ -32,6 +32,7 @@ MAX_PORT = 65535
     help="Port of a server, instead of the document's; 0 takes a free one.",
 )
 @click.option("--host", metavar="ADDR", help="Address all servers listen on, instead of the document's.")
+@click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
     "--timeout",
     "timeout_s",
@@ -49,12 +50,14 @@ def serve(
     upstreams: tuple[tuple[str, str], ...],
     ports: tuple[tuple[str, str], ...],
     host: str | None,
+    strict: bool,
     timeout_s: float,
 ) -> None:
     """Run every server of one or more capability documents.
 
     Values for variables and secrets come from --set, else from the environment. Servers listen on 127.0.0.1 unless
-    the document or --host says otherwise. Stop with Ctrl-C: open requests end first.
+    the document or --host says otherwise. An error in a part of a document leaves that part out and is told; the rest
+    is served. Stop with Ctrl-C: open requests end first.
 
     \b
     Examples:
@@ -70,6 +73,7 @@ def serve(
         given=given_from(sets, upstreams),
         ports=ports_from(ports),
         host=host,
+        strict=strict,
         client=ClientLimits(answer_s=timeout_s),
     )
     run_until_signal(lambda stop: _serve(files, settings, stop))
@@ -97,21 +101,23 @@ async def _serve(files: Sequence[Path], settings: "Settings", stop: asyncio.Even
     try:
         documents = await open_documents(files, settings)
     except RefusedError as refused:
-        show_refused(refused.examined)
+        show_errors(refused.examined)
         raise
+    show_errors([document for document in documents if document.has_errors])
     async with running(documents, settings) as listeners:
         show_listeners(documents, listeners)
         await stop.wait()
         hint("stopping: open requests may end")
 
 
-def show_refused(examined: Sequence["Examined"]) -> None:
-    """Print the errors of documents that cannot be served."""
+def show_errors(examined: Sequence["Examined"]) -> None:
+    """Print the errors of documents, if they have any."""
     from capably.render.text import render_text
 
-    errors = [diagnostic for item in examined for diagnostic in item.diagnostics if diagnostic.is_error]
+    errors = [diagnostic for item in examined for diagnostic in item.errors]
     texts = {file: text for item in examined for file, text in item.texts.items()}
-    sys.stderr.write(render_text(errors, texts, colour=wants_colour(sys.stderr)))
+    if errors:
+        sys.stderr.write(render_text(errors, texts, colour=wants_colour(sys.stderr)))
 
 
 def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listener"]) -> None:
@@ -122,23 +128,25 @@ def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listene
             item.plan.kind.value,
             item.plan.namespace,
             item.url + ("/mcp" if item.plan.kind.value == "mcp" else ""),
-            f"{len(item.plan.operations)} {_unit(item)}",
+            _offers(item),
             ", ".join(_upstreams(documents, item)),
         )
         for item in listeners
     ]
     hint(table(("KIND", "NAMESPACE", "URL", "OFFERS", "UPSTREAM"), rows, colour=colour))
     for document in documents:
-        warnings = len(document.diagnostics)
+        warnings = len(document.diagnostics) - len(document.errors)
         if warnings:
             word = "warning" if warnings == 1 else "warnings"
             hint(f"{warnings} {word}: see `capably check {document.file}`")
     hint(bold("ready", colour=colour) + "; stop with Ctrl-C")
 
 
-def _unit(listener: "Listener") -> str:
-    noun = "tool" if listener.plan.kind.value == "mcp" else "operation"
-    return noun if len(listener.plan.operations) == 1 else f"{noun}s"
+def _offers(listener: "Listener") -> str:
+    plan = listener.plan
+    counts = [(len(plan.operations), "tool" if plan.kind.value == "mcp" else "operation")]
+    counts += [(len(plan.forwards), "forward")] if plan.forwards else []
+    return ", ".join(f"{count} {noun}" if count == 1 else f"{count} {noun}s" for count, noun in counts)
 
 
 def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[str]:
@@ -146,6 +154,7 @@ def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[st
 
     works = [operation.work for operation in listener.plan.operations]
     used = dict.fromkeys(work.target.namespace for work in works if isinstance(work, Consumed))
+    used |= dict.fromkeys(forward.target for forward in listener.plan.forwards)
     for document in documents:
         plan = document.compiled.plan if document.compiled is not None else None
         if plan is not None and listener.plan in plan.servers:

@@ -12,7 +12,7 @@ from statistics import pstdev
 from types import MappingProxyType
 from typing import Any, Final
 
-from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError, Lexer, Parser
+from jsonpath import JSONPath, JSONPathEnvironment, JSONPathError, Lexer, NodeList, Parser
 from jsonpath.token import TOKEN_EOF
 
 from capably.expr.jsonpath import AnyPath, PathError, compile_path
@@ -43,6 +43,10 @@ _OPERATORS: Mapping[str, _Operator] = MappingProxyType(
     }
 )
 """Operators of filters that the library does not have, by the word that names them."""
+
+
+_MISSING: Final = object()
+"""An operand that a filter's path does not lead to."""
 
 
 class _Lexer(Lexer):
@@ -77,7 +81,9 @@ class _Environment(JSONPathEnvironment):
 
     def compare(self, left: object, operator: str, right: object) -> bool:
         compare = _OPERATORS.get(operator)
-        return compare(left, right) if compare is not None else super().compare(left, operator, right)
+        if compare is None:
+            return super().compare(left, operator, right)
+        return compare(*(_MISSING if isinstance(side, NodeList) else side for side in (left, right)))
 
 
 _ENVIRONMENT: Final = _Environment()
@@ -225,12 +231,14 @@ def _compiled(written: str, rooted: str) -> Query:
         raise PathError(_reason(problem), _position(problem, rooted)) from None
     except re.error as problem:
         raise PathError(f"a regular expression in it is wrong: {problem}", 0) from None
-    except (ValueError, OverflowError, RecursionError):
+    except (ValueError, OverflowError):
         raise PathError("it cannot be read", 0) from None
     return Query(written, isinstance(query, JSONPath) and query.singular_query(), query.findall)
 
 
 def _reason(problem: JSONPathError) -> str:
+    if isinstance(problem, RecursionError):
+        return "it is nested too deep"
     message = str(problem.message)
     if message == "expected a shorthand selector":
         return "a name or `*` is missing"

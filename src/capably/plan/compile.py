@@ -16,8 +16,9 @@ from capably.plan.formats import ReadFile, compile_format, read_nothing
 from capably.plan.forwards import Asked, ForwardCompiler
 from capably.plan.gate import Gate, compile_gate
 from capably.plan.mocks import is_mock, nothing_called
-from capably.plan.operation import Consumed, Forward, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan
+from capably.plan.operation import Consumed, Forward, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan, Work
 from capably.plan.outputs import compile_answer, names_in
+from capably.plan.parts import parts_of
 from capably.plan.requests import compile_base, compile_request
 from capably.plan.resolve import Caller, Decision, directory, resolve
 from capably.plan.routes import compile_route, placeholders
@@ -104,7 +105,7 @@ class _Compiler:
         calls: Counter[str] = Counter()
         operations = [item for site in _sites(server) if (item := self.operation(site, calls)) is not None]
         forwards = self.forwards(server, _asked(gate))
-        if port is None:
+        if port is None or (server.authentication is not None and gate is None):
             return None
         return ServerPlan(
             kind=kind,
@@ -139,9 +140,9 @@ class _Compiler:
         compiler = ForwardCompiler(
             capability.consumes, self.variables, self.credentials, self.upstreams, self.found, capability.not_imported
         )
-        namespace = server.namespace or server.type
-        resources = server.resources if isinstance(server, ExposesRest) else ()
-        compiled = (compiler.compile(namespace, resource, asked) for resource in resources)
+        if not isinstance(server, ExposesRest):
+            return ()
+        compiled = (compiler.compile(server, resource, asked) for resource in server.resources)
         return tuple(forward for forward in compiled if forward is not None)
 
     def operation(self, site: _Site, calls: Counter[str]) -> Operation | None:
@@ -183,7 +184,8 @@ class _Compiler:
                 self.found.append(warning("DOC013", message, site.exposed.key_span(key), "the others are served"))
                 return
         message = "the operation has no `call`: it is left out"
-        self.found.append(warning("DOC013", message, site.span, "add `call: namespace.operation`"))
+        advice = "add `call: namespace.operation`, or outputs with a `value` to mock it"
+        self.found.append(warning("DOC013", message, site.span, advice))
 
     def route(self, site: _Site) -> Route | None:
         if site.path is None or site.resource is None:
@@ -207,14 +209,14 @@ class _Compiler:
         self.found += unused_with_keys(front, candidate, [*_template_names(candidate), *names_in(exposed.outputs)])
         raw_format = compile_format(candidate.operation, site.server, exposed, self.read_file, self.found)
         work = Consumed(candidate.target, decision.rule, request, credentials.scheme, raw_format)
-        return self.finished(site, route, work, binder, candidate.operation.description)
+        return self.finished(site, route, work, binder, candidate)
 
     def mock(self, site: _Site, route: Route | None) -> Operation:
         binder = Binder(_front(site), nothing_called(site.exposed.node), self.variables, self.found)
-        return self.finished(site, route, Mock(), binder, None)
+        return self.finished(site, route, Mock(), binder)
 
     def finished(
-        self, site: _Site, route: Route | None, work: Consumed | Mock, binder: Binder, description: str | None
+        self, site: _Site, route: Route | None, work: Work, binder: Binder, called: Candidate | None = None
     ) -> Operation:
         """The operation, with the inputs that its outputs refer to as well."""
         exposed = site.exposed
@@ -229,7 +231,7 @@ class _Compiler:
             namespace=site.server.namespace or site.kind.value,
             name=exposed.name or f"{site.method} {route.path if route is not None else ''}",
             title=exposed.display or "",
-            description=exposed.description or description or "",
+            description=exposed.description or (called.operation.description if called is not None else None) or "",
             inputs=binder.binding.inputs,
             work=work,
             answer=answer,
@@ -237,6 +239,7 @@ class _Compiler:
             method=site.method,
             route=route,
             hints=_hints(exposed),
+            parts=parts_of(site.server, site.resource, exposed, called),
         )
 
     def credentials(self, candidate: Candidate) -> Credentials:

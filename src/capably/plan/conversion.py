@@ -1,4 +1,4 @@
-"""Values become what a document declares them to be: losslessly, or not at all (decision 0007)."""
+"""Values become what a document declares them to be: losslessly, or not at all (decision 0008)."""
 
 import math
 import re

@@ -8,9 +8,10 @@ from capably.diagnostics import Diagnostic, did_you_mean, error, warning
 from capably.expr.names import find_name
 from capably.expr.template import holes
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
-from capably.model.exposes import ExposedOperation, ExposedResource, ForwardTo
+from capably.model.exposes import ExposedOperation, ExposedResource, ExposesRest, ForwardTo
 from capably.plan.binding import Binder, Front
 from capably.plan.operation import REST_OF_PATH, Forward, Kind, Location, Origin
+from capably.plan.parts import parts_of_forward
 from capably.plan.requests import compile_base, compile_request
 from capably.plan.routes import compile_route, placeholders
 from capably.plan.target import Candidate, entry_parameters
@@ -37,12 +38,12 @@ class ForwardCompiler:
     found: list[Diagnostic]
     not_imported: frozenset[str]
 
-    def compile(self, namespace: str, resource: ExposedResource, asked: Asked) -> Forward | None:
+    def compile(self, server: ExposesRest, resource: ExposedResource, asked: Asked) -> Forward | None:
         """The forward of a resource, ``None`` when it has none that can be served.
 
         Args:
-            namespace: the server's.
-            resource: the resource.
+            server: the server.
+            resource: the resource of it.
             asked: where requests carry what this server asks of its callers; that goes no further.
         """
         stated = resource.forward
@@ -58,6 +59,7 @@ class ForwardCompiler:
         candidate = _candidate(entry)
         names = tuple(name for name in placeholders(resource.path) if name != REST_OF_PATH or not route.takes_rest)
         exposed = ExposedOperation(node=resource.node)
+        namespace = server.namespace or server.type
         front = Front(Kind.REST, namespace, exposed, (), names, stated.value_span("targetNamespace"))
         credentials = self.credentials(candidate)
         binder = Binder(front, candidate, self.variables, self.found)
@@ -76,6 +78,7 @@ class ForwardCompiler:
             span=resource.key_span("forward"),
             description=resource.description or entry.description or "",
             scheme=credentials.scheme,
+            parts=parts_of_forward(server, resource, entry),
         )
 
     def _entry(self, stated: ForwardTo) -> Consumes | None:

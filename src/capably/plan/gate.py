@@ -43,7 +43,9 @@ class Gate:
             scheme, _, given = given.partition(" ")
             if scheme.lower() != self.scheme.lower():
                 return False
-        return hmac.compare_digest(given.strip().encode(), self.expected)
+        # Headers are read as latin-1, so this gives the bytes as they came (RFC 9110, section 5.5).
+        raw = given.strip().encode("latin-1" if self.placement == "header" else "utf-8", "replace")
+        return hmac.compare_digest(raw, self.expected)
 
 
 def compile_gate(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Gate | None:

@@ -139,7 +139,10 @@ Work: TypeAlias = Consumed | Mock
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One exposed operation: a REST method on a path, or an MCP tool."""
+    """One exposed operation: a REST method on a path, or an MCP tool.
+
+    ``parts`` are the ranges of the document that say what it does; an error in one of them leaves it out.
+    """
 
     server: Kind
     namespace: str
@@ -153,6 +156,7 @@ class Operation:
     method: str | None = None
     route: Route | None = None
     hints: Hints | None = None
+    parts: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +165,8 @@ class Forward:
 
     ``request`` holds what the document adds to every request: base URI, authentication, parameters of the entry;
     ``inputs`` are those the path's placeholders give, ``trusted`` the headers, in lower case, that callers may send
-    through, ``withheld`` the query parameters that are meant for this server. ``scheme`` is as in an operation.
+    through, ``withheld`` the query parameters that are meant for this server. ``scheme`` and ``parts`` are as in an
+    operation.
     """
 
     namespace: str
@@ -174,6 +179,7 @@ class Forward:
     span: Span
     description: str = ""
     scheme: Scheme | None = None
+    parts: tuple[Span, ...] = ()
 
     @property
     def reads_body(self) -> bool:

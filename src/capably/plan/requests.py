@@ -74,6 +74,8 @@ def base_uri_problem(text: str) -> str | None:
     """What is wrong with a base URI, ``None`` when it can be used."""
     if "<" in text:
         return None  # a stand-in: the value is not known here
+    if any(character.isspace() or not character.isprintable() for character in text):
+        return "not a URL: it contains white space"
     try:
         parts = urlsplit(text)
         port = parts.port

@@ -50,7 +50,8 @@ class Variable:
     """A name that needs a value.
 
     ``name`` is what ``--set`` takes, ``environment`` the variables that are looked at, in this order, ``location``
-    where a bind says the value is instead. ``value`` is ``None`` when nothing gives one: neither absent nor empty ones count.
+    where a bind says the value is instead. ``value`` is ``None`` when nothing gives one: neither absent nor empty
+    ones count.
     """
 
     name: str

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 
 from capably.diagnostics import warning
+from capably.document import Scalar
 from capably.upstream.auth.block import Block
 from capably.upstream.request import Request
 
@@ -60,10 +61,17 @@ def _pem(block: Block, *keys: str) -> Pem:
         return Pem(file=text)
     if text.lower().endswith(_BINARY):
         advice = "make PEM of it: openssl pkcs12 -in FILE -out client.pem"
-        block.refuse("AUT006", f"`{key}` must be PEM, which {text} is not", key, advice)
+        block.refuse("AUT006", f"`{key}` must be PEM, which {_shown(block, key, text)} is not", key, advice)
     file = block.folder / _SCHEME.sub("", text)
     if not file.is_file():
-        message = f"`{key}` names {text}, which is not there"
+        message = f"`{key}` names {_shown(block, key, text)}, which is not there"
         advice = "files are relative to the document; calls fail until it exists"
         block.found.append(warning("AUT007", message, block.stated.value_span(key), advice))
     return Pem(file=str(file))
+
+
+def _shown(block: Block, key: str, text: str) -> str:
+    """A file's name as the document writes it; what a variable holds is never told."""
+    node = block.stated.node.get(key)
+    written = node.text if isinstance(node, Scalar) else text
+    return "a file" if "{{" in written else text

@@ -1,0 +1,65 @@
+"""What of a document an operation is made of, so that it is left out when an error stands there.
+
+An error in one operation does not keep the others from being served; an error in something several share, such as the
+authentication of an API, leaves out all of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from capably.diagnostics import Diagnostic, Span
+from capably.model.consumes import Consumes
+from capably.model.exposes import Exposed, ExposedResource, Exposes
+from capably.model.fields import Record
+from capably.plan.operation import Forward, Operation, Plan, ServerPlan
+from capably.plan.target import Candidate
+
+_OF_THE_ENTRY = ("baseUri", "inputParameters", "authentication", "tunnel")
+
+
+def parts_of(
+    server: Exposes, resource: ExposedResource | None, exposed: Exposed, called: Candidate | None
+) -> tuple[Span, ...]:
+    """The ranges of text that say what an operation does."""
+    return tuple(dict.fromkeys(_parts(server, resource, exposed, called)))
+
+
+def _parts(
+    server: Exposes, resource: ExposedResource | None, exposed: Exposed, called: Candidate | None
+) -> Iterator[Span]:
+    yield exposed.node.span
+    yield from _written(server, "inputParameters", "authentication")
+    if resource is not None:
+        yield from _written(resource, "path", "inputParameters")
+    if called is not None:
+        yield called.operation.node.span
+        yield from _written(called.resource, "path", "inputParameters")
+        yield from _written(called.consumes, *_OF_THE_ENTRY)
+
+
+def parts_of_forward(server: Exposes, resource: ExposedResource, entry: Consumes) -> tuple[Span, ...]:
+    """The ranges of text that say what a forward does."""
+    ours = (*_written(server, "authentication"), *_written(resource, "path", "forward"))
+    return tuple(dict.fromkeys((*ours, *_written(entry, *_OF_THE_ENTRY))))
+
+
+def _written(record: Record, *keys: str) -> Iterator[Span]:
+    """Where the values of those keys stand that are written, with the keys themselves."""
+    for key in keys:
+        if key in record.node.entries:
+            yield record.key_span(key)
+            yield record.value_span(key)
+
+
+def without_faulty(plan: Plan, diagnostics: Iterable[Diagnostic]) -> Plan:
+    """The plan without the operations and forwards that an error keeps from being served."""
+    faults = [item.span for item in diagnostics if item.is_error]
+    return replace(plan, servers=tuple(_sound(server, faults) for server in plan.servers)) if faults else plan
+
+
+def _sound(server: ServerPlan, faults: list[Span]) -> ServerPlan:
+    def is_sound(item: Operation | Forward) -> bool:
+        return not any(part.contains(fault) for part in item.parts for fault in faults)
+
+    operations = tuple(item for item in server.operations if is_sound(item))
+    return replace(server, operations=operations, forwards=tuple(item for item in server.forwards if is_sound(item)))
