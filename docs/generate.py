@@ -86,9 +86,9 @@ LANGUAGE = """# The document language, key by key
 
 A document states its version (`naftiko: 0.4` to `1.0.0-alpha3`, `ikanos: 1.0.0-alpha3` to `1.0.0-beta5`) and holds
 `info`, `binds` and `capability` with `consumes` and `exposes`. Files that hold only one of `binds`, `consumes`,
-`exposes` or `aggregates` at their root are there to be imported. Collections of named things are lists whose items have `name`, or, since
-1.0.0-alpha3, maps keyed by name; both are read under every version. *Since* says which published version brought a key;
-`capably` marks those that are in none. `capably schema` prints the same as a JSON Schema.
+`exposes` or `aggregates` at their root are there to be imported. Collections of named things are lists whose items
+have `name`, or, since 1.0.0-alpha3, maps keyed by name; both are read under every version. *Since* says which published
+version brought a key; `capably` marks those that are in none. `capably schema` prints the same as a JSON Schema.
 """
 
 

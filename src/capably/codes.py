@@ -134,6 +134,11 @@ CODES: dict[str, Code] = {
         "`call: namespace.name` could mean any of them. Which one is meant is decided by the keys of `with`, then by "
         "method and path, then by description, then by order; `capably plan` shows the rule that decided.",
     ),
+    "REF011": Code(
+        "A path parameter has no place in the path",
+        "A parameter with `in: path` has no placeholder in the path of its operation. It is taken to be the end of the "
+        "path: `/ships` with the path parameter `id` is `/ships/{id}`. Write the placeholder where it belongs.",
+    ),
     "VAR001": Code(
         "A value must be given from outside",
         "A template names something that is neither a bind nor a parameter. When the document is served its value is "

@@ -144,10 +144,21 @@ def test_a_body_that_cannot_be_sent_is_an_error(language: Any, body: Any, code: 
     assert reading.examined.has_errors
 
 
-def test_a_path_parameter_without_a_place_in_the_path_is_told(language: Any) -> None:
-    consumed = {"inputParameters": [{"name": "id", "in": "path"}]}
-    reading = language.tool(consumed)
-    message = "`id` is a path parameter, but `/ships` has no place for it: it is not sent"
-    assert reading.told == [("REF007", message)]
-    assert reading.help == ["add it to the path, such as `/ships/{id}`"]
-    assert language.tool(consumed, path="/ships/{ID}").told == []
+@pytest.mark.parametrize(
+    ("path", "names", "whole"),
+    [
+        ("/ships", ["id"], "/ships/{id}"),
+        ("/", ["Bucket", "Key"], "/{Bucket}/{Key}"),
+        ("/Accounts/{Sid}/Calls.json", ["CallSid"], "/Accounts/{Sid}/Calls/{CallSid}.json"),
+    ],
+)
+def test_a_path_parameter_without_a_place_is_the_end_of_the_path(
+    language: Any, path: str, names: list[str], whole: str
+) -> None:
+    reading = language.tool({"inputParameters": [{"name": name, "in": "path"} for name in names]}, path=path)
+    told = f"is a path parameter without a place in the path: the request goes to `{whole}`"
+    assert reading.told == [("REF011", f"`{name}` {told}") for name in names]
+
+
+def test_a_path_parameter_with_a_place_is_put_there(language: Any) -> None:
+    assert language.tool({"inputParameters": [{"name": "id", "in": "path"}]}, path="/ships/{ID}").told == []

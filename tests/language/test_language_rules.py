@@ -29,8 +29,8 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
     (
         references.path_without_place,
         [(FIRST_PATH, FIRST_PATH.replace("/{id}", ""))],
-        "REF007 17:34",
-        "`id` is a path parameter, but `/ships` has no place for it: it is not sent",
+        "REF011 17:34",
+        "`id` is a path parameter without a place in the path: the request goes to `/ships/{id}`",
     ),
     (
         variables.variable_not_bound,

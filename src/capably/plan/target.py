@@ -1,5 +1,6 @@
 """A consumed operation as a whole: its full path and every parameter, from all levels of the document."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -39,13 +40,18 @@ class TargetParameter:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A consumed operation that a ``call`` may mean."""
+    """A consumed operation that a ``call`` may mean.
+
+    ``path`` is whole; it ends with a placeholder for each of ``appended``, the path parameters that the written path
+    has no place for.
+    """
 
     consumes: Consumes
     resource: ConsumedResource
     operation: ConsumedOperation
     path: str
     parameters: tuple[TargetParameter, ...]
+    appended: tuple[str, ...] = ()
 
     @property
     def target(self) -> Target:
@@ -79,7 +85,9 @@ def candidates(
 def _candidate(
     entry: Consumes, resource: ConsumedResource, operation: ConsumedOperation, is_bound: Callable[[str], bool]
 ) -> Candidate:
-    path = join_path(resource.path, operation.path)
+    written = join_path(resource.path, operation.path)
+    appended = _without_place(entry.base_uri + written, (*resource.inputs, *operation.inputs))
+    path = append_placeholders(written, appended)
     declared: dict[tuple[str, str], TargetParameter] = {}
     for level in (entry.inputs, resource.inputs, operation.inputs):
         for parameter in level:
@@ -92,7 +100,31 @@ def _candidate(
         if not find_name(hole.name, names).names and not is_bound(hole.name):
             names.append(hole.name)
             parameters.append(_undeclared(hole.name, resource.value_span("path")))
-    return Candidate(entry, resource, operation, path, tuple(parameters))
+    return Candidate(entry, resource, operation, path, tuple(parameters), appended)
+
+
+def _without_place(written: str, inputs: tuple[Parameter, ...]) -> tuple[str, ...]:
+    """Path parameters that the written path and base URI have no placeholder for, in the order of the document."""
+    places = [hole.name for hole in holes(written, single=True)]
+    stated = (item for item in inputs if item.in_ == Location.PATH and item.value is None)
+    return tuple(dict.fromkeys(item.name for item in stated if not find_name(item.name, places).names))
+
+
+_EXTENSION = re.compile(r"\.(?:json|xml|csv|yaml)$")
+
+
+def append_placeholders(path: str, names: tuple[str, ...]) -> str:
+    """A path with a placeholder for each name at its end.
+
+    An extension stays last: ``/calls.json`` and ``sid`` become ``/calls/{sid}.json``. Dropping an identifier would make
+    another request of it: the DELETE of one thing would become the DELETE of all.
+    """
+    if not names or "?" in path:
+        return path
+    extension = _EXTENSION.search(path)
+    stem = path[: extension.start()] if extension is not None else path
+    ending = extension[0] if extension is not None else ""
+    return stem.rstrip("/") + "".join(f"/{{{name}}}" for name in names) + ending
 
 
 def entry_parameters(entry: Consumes) -> tuple[TargetParameter, ...]:

@@ -4,11 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from capably.diagnostics import Diagnostic, Span, warning
-from capably.expr.names import find_name
-from capably.expr.template import holes
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled
-from capably.plan.operation import Location
 from capably.plan.target import candidates
 
 
@@ -29,13 +26,9 @@ def operation_named_twice(capability: Capability, _compiled: Compiled) -> Iterat
 
 
 def path_without_place(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
-    """A path parameter that the path has no placeholder for: its value is lost, and the request is another one."""
+    """A path parameter that the path has no placeholder for: it is taken to be the path's end."""
     for item in candidates(capability.consumes):
-        places = [hole.name for text in (item.consumes.base_uri, item.path) for hole in holes(text, single=True)]
-        for parameter in item.parameters:
-            if parameter.location == Location.PATH and not find_name(parameter.name, places).names:
-                message = (
-                    f"`{parameter.name}` is a path parameter, but `{item.path}` has no place for it: it is not sent"
-                )
-                advice = f"add it to the path, such as `{item.path.rstrip('/')}/{{{parameter.name}}}`"
-                yield warning("REF007", message, parameter.span, advice)
+        for name in item.appended:
+            span = next(parameter.span for parameter in item.parameters if parameter.name == name)
+            message = f"`{name}` is a path parameter without a place in the path: the request goes to `{item.path}`"
+            yield warning("REF011", message, span, f"write the path with `{{{name}}}` in its place")
