@@ -38,6 +38,7 @@ def raw_format(document: Any, kind: str = "mcp") -> RawFormat:
     [
         ("xml", OLD, VESSELS, [{"code": "LEGACY-4012", "year": 1998}]),
         ("XML", TWO, VESSELS, [{"code": "LEGACY-4012", "year": 1998}, {"code": "L2", "year": None}]),
+        ("xml", b"<vessels/>", VESSELS, []),
         ("xml", b"<a><b>1</b></a>", [{"type": "object", "mapping": "$."}], {"b": "1"}),
         ("yaml", b"a: [1, 2]", [{"name": "a", "type": "array"}], {"a": [1, 2]}),
         (

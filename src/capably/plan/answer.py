@@ -47,9 +47,13 @@ class Loss:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What shapes read beside the answer, the caller's inputs, and the losses they note, each once and in order."""
+    """What shapes read beside the answer, the caller's inputs, and the losses they note, each once and in order.
+
+    ``is_listless`` says that the upstream's format has no lists of its own, so that an empty one is not there at all.
+    """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    is_listless: bool = False
     losses: dict[Loss, None] = field(default_factory=dict)
 
     def as_expected(self, expected: Expected, node: Any) -> Any:
@@ -126,7 +130,9 @@ class Each:
     def tell(self, value: Any, run: Run) -> Any:
         """The list."""
         node = self.path.find(value)
-        return None if node is None else [self.item.tell(item, run) for item in as_list(node)]
+        if node is None and not run.is_listless:
+            return None
+        return [self.item.tell(item, run) for item in as_list(node)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def _outcome(operation: Operation, work: Consumed, reply: Reply, inputs: Inputs)
     answer = operation.answer
     if not answer.is_declared or (answer.passes_through and work.raw_format.is_json):
         return Outcome(reply.status, media_type, reply.body, headers)
-    run = Run(inputs)
+    run = Run(inputs, is_listless=work.raw_format.is_listless)
     told = answer.apply(_decoded(work, reply), run)
     return Outcome(reply.status, _JSON, _json(told), headers, losses=tuple(run.losses))
 

@@ -25,6 +25,11 @@ class RawFormat:
         return self.name == "json"
 
     @property
+    def is_listless(self) -> bool:
+        """Whether the format repeats elements instead of listing them."""
+        return self.name == "xml"
+
+    @property
     def is_binary(self) -> bool:
         """Whether bodies are bytes that are never read."""
         return self.name == "binary"
