@@ -38,6 +38,10 @@ def server(**more: Any) -> dict[str, Any]:
     return {"type": "mcp", "namespace": "b", "port": 2, "tools": [{"name": "t", "call": "up.op"}], **more}
 
 
+def passing(**forward: Any) -> dict[str, Any]:
+    return {"type": "rest", "namespace": "b", "port": 2, "resources": [{"path": "/{path}", "forward": forward}]}
+
+
 def importing(**entry: str) -> str:
     return json.dumps({"ikanos": "1.0.0-beta4", "capability": {"consumes": [entry], "exposes": []}})
 
@@ -47,6 +51,11 @@ def bound(location: str) -> str:
     return json.dumps({**written, "binds": [{"namespace": "b", "keys": {"KEY": "KEY"}, "location": location}]})
 
 
+def forwarding(forward: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "rest", "namespace": "w", "port": 3, "resources": [{"path": "/{path}", "forward": forward}]}
+
+
+HOST = [{"name": "host", "in": "path"}]
 TWO: dict[str, Any] = {"resources": [{"path": f"/{name}", "operations": [{"name": "op"}]} for name in "ab"]}
 
 TOLD: dict[str, str | bytes] = {
@@ -67,6 +76,15 @@ TOLD: dict[str, str | bytes] = {
     "REF001": document({"call": "up.other"}),
     "REF002": document({"call": "down.op"}),
     "REF003": document({}, {}, {}, **TWO),
+    "BOD003": document(consumed={"method": "POST", "body": {"type": "multipart", "data": [{"name": "a"}]}}),
+    "FWD001": document(more=[forwarding({"targetNamespace": "upp"})]),
+    "FWD002": document(more=[forwarding({"targetNamespace": "up", "trustedHeaders": ["Connection"]})]),
+    "FWD003": document(
+        more=[forwarding({"targetNamespace": "up"})], baseUri="https://{host}.test", inputParameters=HOST
+    ),
+    "INP002": document(consumed=query("a", enum=["b"], default="c")),
+    "REQ001": document(consumed={"inputParameters": [{"name": "Content-Length", "in": "header"}]}),
+    "REQ002": document(consumed={"inputParameters": [{"name": "a", "in": "header", "style": "deepObject"}]}),
     "REF011": document({}, consumed={"inputParameters": [{"name": "id", "in": "path"}]}),
     "REF004": document({"with": {"aB": 1}}, consumed=query("a-b", "a_b")),
     "REF005": document({"with": {"id": "tool.id"}}, consumed=query("id")),
@@ -87,8 +105,19 @@ TOLD: dict[str, str | bytes] = {
     "IMP004": importing(**{"import": "up", "from": "./broken.yaml"}),
     "IMP005": importing(**{"import": "up", "from": "./b.yaml"}),
     "INP001": document(path="/{id}"),
+    "INP002": document(consumed=query("a", value="c", enum=["a", "b"])),
+    "REQ001": document(consumed={"inputParameters": [{"name": "Host", "in": "header"}]}),
+    "REQ002": document(consumed=query("a", style="matrix")),
     "BOD001": document(consumed={"body": {"type": "smoke", "data": 1}}),
     "BOD002": document(consumed={"body": {"type": "json"}}),
+    "BOD003": document(consumed={"body": {"type": "multipart", "data": [{"name": "a"}]}}),
+    "FWD001": document(more=[passing(targetNamespace="down")]),
+    "FWD002": document(more=[passing(targetNamespace="up", trustedHeaders=["Connection"])]),
+    "FWD003": document(
+        more=[passing(targetNamespace="up")],
+        baseUri="https://{a}.test",
+        inputParameters=[{"name": "a", "in": "path"}],
+    ),
     "OUT001": document({"outputParameters": [{"mapping": "$."}]}),
     "OUT002": document({"outputParameters": [{"mapping": "$["}]}),
     "OUT003": document({"outputParameters": [{"properties": []}]}),

@@ -47,8 +47,3 @@ def test_a_server_that_wants_its_callers_authenticated_in_a_way_not_known_is_not
     message = "this version does not authenticate callers with `digest`: the server would be open"
     assert ("DOC014", message) in reading.told
     assert [server.kind.value for server in reading.examined.compiled.plan.servers] == ["mcp"]
-
-
-def test_a_path_with_two_placeholders_in_a_segment_cannot_be_served(language: Any) -> None:
-    reading = language.read(edited("    - path: /ships/{id}", "    - path: /ships/{id}-{x}"))
-    assert ("DOC010", "this path cannot be served: the segment `{id}-{x}` has two placeholders") in reading.told

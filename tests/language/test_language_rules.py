@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from capably.diagnostics import Diagnostic
-from capably.rules import inputs, references, security, servers, variables
+from capably.rules import inputs, references, requests, security, servers, variables
 from capably.rules.table import RULES, Rule
 
 QUIET = Path(__file__).with_name("quiet.yaml").read_text(encoding="utf-8")
@@ -17,6 +17,9 @@ READS = "- {name: read, call: up.read, inputParameters: [{name: id, type"
 CHANGES = "- {name: change, call: up.change, inputParameters: [{name: id, type"
 FIRST_PATH = "path: /ships/{id}\n      operations:\n      - name"
 FIRST_ROUTE = "    - path: /ships/{id}\n      operations:\n      - {"
+FIRST_INPUT = "{name: id, in: path}"
+FORWARD = "    - path: /all/{path}\n      forward: {targetNamespace: up}\n"
+FORWARD = "    - path: /all/{path}\n      forward: {targetNamespace: up}\n"
 AUTH = "type: bearer, token: '{{env.KEY}}'"
 
 SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
@@ -82,10 +85,28 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "there is nothing to serve: it only holds entries for other documents",
     ),
     (
-        servers.part_not_served,
-        [(FIRST_ROUTE, f"    - path: /all\n      forward: {{targetNamespace: up}}\n{FIRST_ROUTE}")],
-        "DOC013 27:7",
-        "`forward` is not run by this version",
+        servers.forward_twice,
+        [(FIRST_ROUTE, f"{FORWARD}{FORWARD}{FIRST_ROUTE}")],
+        "SRV003 29:7",
+        "the forward on /all/{path} is exposed twice: the first one is served",
+    ),
+    (
+        requests.value_not_allowed,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: sort, in: query, enum: [asc, desc], default: acs}")],
+        "INP002 17:101",
+        "`sort` does not allow `acs`",
+    ),
+    (
+        requests.header_of_the_connection,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: Content-Length, in: header}")],
+        "REQ001 17:56",
+        "`Content-Length` is written when a request is sent: the parameter has no effect",
+    ),
+    (
+        requests.style_out_of_place,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: a, in: header, style: deepObject}")],
+        "REQ002 17:78",
+        "a header parameter cannot have the style `deepObject`",
     ),
     (
         servers.part_not_served,
@@ -193,8 +214,30 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     (variables.location_not_readable, [("  keys:", "  location: secrets.yaml\n  keys:")]),
     (variables.location_not_readable, [("  keys:", "  location: file:///secrets.yaml\n  keys:")]),
     (inputs.inputs_inferred, []),
+    (
+        requests.value_not_allowed,
+        [(BASE, f"{BASE}\n    inputParameters: [{{name: a, in: query, type: array, value: ['1', 2], enum: [1, 2]}}]")],
+    ),
+    (
+        requests.value_not_allowed,
+        [(BASE, f"{BASE}\n    inputParameters: [{{name: a, in: query, value: '{{{{env.KEY}}}}', enum: [1, 2]}}]")],
+    ),
+    (
+        requests.header_of_the_connection,
+        [(BASE, f"{BASE}\n    inputParameters: [{{name: Host, in: query, value: 1}}]")],
+    ),
+    (
+        requests.style_out_of_place,
+        [(BASE, f"{BASE}\n    inputParameters: [{{name: a, in: query, value: 1, style: deepObject}}]")],
+    ),
+    (servers.forward_twice, [(FIRST_ROUTE, f"{FORWARD}{FORWARD.replace('/all', '/other')}{FIRST_ROUTE}")]),
     (servers.nothing_served, [("call: up.change", "calls: up.change")]),
     (servers.part_not_served, []),
+    (servers.part_not_served, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),
+    (servers.forward_twice, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),
+    (requests.value_not_allowed, [(FIRST_INPUT, "{name: id, in: path}, {name: s, in: query, enum: [a, b], value: a}")]),
+    (requests.header_of_the_connection, [(FIRST_INPUT, "{name: id, in: path}, {name: Accept, in: header}")]),
+    (requests.style_out_of_place, [(FIRST_INPUT, "{name: id, in: path, style: simple}")]),
     (servers.namespace_twice, [("namespace: agent", "namespace: Web")]),
     (servers.namespace_twice, [("namespace: web", "namespace: up")]),
     (servers.port_twice, [("port: 8080", "port: 0"), ("port: 9090", "port: 0")]),
