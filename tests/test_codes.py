@@ -38,10 +38,6 @@ def server(**more: Any) -> dict[str, Any]:
     return {"type": "mcp", "namespace": "b", "port": 2, "tools": [{"name": "t", "call": "up.op"}], **more}
 
 
-def passing(**forward: Any) -> dict[str, Any]:
-    return {"type": "rest", "namespace": "b", "port": 2, "resources": [{"path": "/{path}", "forward": forward}]}
-
-
 def importing(**entry: str) -> str:
     return json.dumps({"ikanos": "1.0.0-beta4", "capability": {"consumes": [entry], "exposes": []}})
 
@@ -105,19 +101,8 @@ TOLD: dict[str, str | bytes] = {
     "IMP004": importing(**{"import": "up", "from": "./broken.yaml"}),
     "IMP005": importing(**{"import": "up", "from": "./b.yaml"}),
     "INP001": document(path="/{id}"),
-    "INP002": document(consumed=query("a", value="c", enum=["a", "b"])),
-    "REQ001": document(consumed={"inputParameters": [{"name": "Host", "in": "header"}]}),
-    "REQ002": document(consumed=query("a", style="matrix")),
     "BOD001": document(consumed={"body": {"type": "smoke", "data": 1}}),
     "BOD002": document(consumed={"body": {"type": "json"}}),
-    "BOD003": document(consumed={"body": {"type": "multipart", "data": [{"name": "a"}]}}),
-    "FWD001": document(more=[passing(targetNamespace="down")]),
-    "FWD002": document(more=[passing(targetNamespace="up", trustedHeaders=["Connection"])]),
-    "FWD003": document(
-        more=[passing(targetNamespace="up")],
-        baseUri="https://{a}.test",
-        inputParameters=[{"name": "a", "in": "path"}],
-    ),
     "OUT001": document({"outputParameters": [{"mapping": "$."}]}),
     "OUT002": document({"outputParameters": [{"mapping": "$["}]}),
     "OUT003": document({"outputParameters": [{"properties": []}]}),

@@ -238,3 +238,12 @@ def test_a_parameter_without_a_place_is_put_where_it_fits(
     consumed = {"method": method, "inputParameters": [{"name": "id"}]}
     reading = language.route(f"{method} /v1/{{id}}" if expected == "path" else f"{method} /v1", consumed, path=place)
     assert reading.inputs["id"].split()[0] == expected
+
+
+@pytest.mark.parametrize("is_required", [False, True])
+def test_an_input_that_a_parameter_s_value_makes_known_is_as_required_as_the_parameter(
+    language: Any, *, is_required: bool
+) -> None:
+    stated = {"name": "state", "in": "query", "value": "{{status}}", "required": is_required}
+    (item,) = language.tool({"inputParameters": [stated]}).operation.inputs
+    assert (item.name, item.required) == ("status", is_required)

@@ -81,21 +81,26 @@ class Binder:
         """What has been collected."""
         return Binding(tuple(self._inputs.values()), dict(self._values))
 
-    def text(self, node_text: str, span: Span, *, single: bool = False) -> Source:
-        """Compile a template of the consumed operation or of ``with``; one whole hole keeps its value's type."""
+    def text(
+        self, node_text: str, span: Span, *, single: bool = False, target: TargetParameter | None = None
+    ) -> Source:
+        """Compile a template of the consumed operation or of ``with``; one whole hole keeps its value's type.
+
+        ``target`` is the parameter whose value the template is: an input it makes known is no more required than that.
+        """
         pieces = cut(node_text, single=single)
-        parts = tuple(piece if isinstance(piece, str) else self.hole(piece, span) for piece in pieces)
+        parts = tuple(piece if isinstance(piece, str) else self.hole(piece, span, target) for piece in pieces)
         if len(parts) == 1 and not isinstance(parts[0], str):
             return parts[0]
         if all(isinstance(part, str) for part in parts):
             return Constant(node_text)
         return Text(parts)
 
-    def hole(self, hole: Hole, span: Span) -> Source:
+    def hole(self, hole: Hole, span: Span, target: TargetParameter | None = None) -> Source:
         """What a hole stands for: an input, a value of ``with``, a parameter, else a variable."""
         scoped = strip_scope(hole.name, self._scopes)
         if scoped is not None:
-            return self._refer(scoped, None, span, Origin.TEMPLATE)
+            return self._refer(scoped, target, span, Origin.TEMPLATE)
         known = self._known_value(hole.name)
         if known is not None:
             return known
@@ -109,7 +114,7 @@ class Binder:
             return FromInput(outer, tuple(tail.split(".")))
         if self._variables.binds(hole.name) or hole.name.upper() == hole.name or hole.name in self._of_base:
             return Constant(self._variables.use(hole.name, span))
-        return self._refer(hole.name, None, span, Origin.TEMPLATE)
+        return self._refer(hole.name, target, span, Origin.TEMPLATE)
 
     def _known_value(self, name: str) -> Source | None:
         """What ``with`` or the called operation states under a name."""
@@ -124,7 +129,7 @@ class Binder:
         if not isinstance(parameter.fixed, Scalar) or not isinstance(parameter.fixed.value, str):
             return Constant(plain(parameter.fixed) if parameter.fixed is not None else None)
         self._stating.append(parameter.name)
-        source = self.text(parameter.fixed.text, parameter.fixed.span)
+        source = self.text(parameter.fixed.text, parameter.fixed.span, target=parameter)
         self._stating.pop()
         return source
 
@@ -297,7 +302,7 @@ class Binder:
             kind, schema, required, description = (
                 target.type,
                 _offered(target),
-                target.required and target.fixed is None,
+                target.required and (target.fixed is None or origin is Origin.TEMPLATE),
                 target.description,
             )
         if self._front.kind is Kind.REST:
