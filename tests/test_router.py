@@ -61,6 +61,47 @@ def test_the_more_specific_route_is_found_in_either_order(
 
 
 @pytest.mark.parametrize(
+    ("route", "path", "values"),
+    [
+        ("/{a}-{b}", "/x-y", ("x", "y")),
+        ("/{a}-{b}", "/x-y-z", ("x", "y-z")),
+        ("/{a}-{b}", "/--x", ("-", "x")),
+        ("/{a}-{b}", "/-x", None),
+        ("/{a}-{b}", "/x-", None),
+        ("/{a}-{b}", "/x", None),
+        ("/v{a}.{b}.{c}!", "/v1.2.3!", ("1", "2", "3")),
+        ("/v{a}.{b}.{c}!", "/v1.2!", None),
+        ("/entities(a={a},b={b})", "/entities(a=1,b=2)", ("1", "2")),
+        ("/entities({id})", "/entities(7)", ("7",)),
+        ("/{a}--{b}", "/a%2D%2Db", ("a", "b")),
+    ],
+)
+def test_a_segment_may_have_several_placeholders(route: str, path: str, values: tuple[str, ...] | None) -> None:
+    assert found([route], path) == (None if values is None else (route, *values))
+
+
+@pytest.mark.parametrize(
+    ("paths", "path", "expected"),
+    [
+        (["/a/{path}"], "/a/b/c%2Fd", ("/a/{path}", "b/c/d")),
+        (["/a/{path}"], "/a/b", ("/a/{path}", "b")),
+        (["/a/{path}"], "/a/", None),
+        (["/a/{path}"], "/a", None),
+        (["/a/{path}", "/a/{x}"], "/a/b", ("/a/{x}", "b")),
+        (["/a/{path}", "/a/{x}"], "/a/b/c", ("/a/{path}", "b/c")),
+        (["/a/{path}", "/a/{x}/c"], "/a/b/d", ("/a/{path}", "b/d")),
+        (["/a/{path}/c"], "/a/b/b/c", None),
+        (["/a/v{path}"], "/a/vb/c", None),
+    ],
+)
+def test_a_last_placeholder_called_path_takes_the_rest(
+    paths: list[str], path: str, expected: tuple[str, ...] | None
+) -> None:
+    assert found(paths, path) == expected
+    assert found(paths[::-1], path) == expected
+
+
+@pytest.mark.parametrize(
     ("paths", "path", "expected"),
     [
         (["/a/b/c", "/a/{x}/d"], "/a/b/d", ("/a/{x}/d", "b")),

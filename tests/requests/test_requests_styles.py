@@ -74,15 +74,11 @@ def test_the_style_of_a_cookie() -> None:
 
 
 @given(st.lists(TEXT, min_size=2))
-def test_separators_never_come_from_a_value(values: list[str]) -> None:
-    for style, separator in (("form", ","), ("spaceDelimited", "%20"), ("pipeDelimited", "%7C")):
-        query = build("query", values, style, explode=False).url.partition("?")[2]
-        parts = query.removeprefix("color=").split(separator)
-        if separator == ",":
-            assert [unquote(part) for part in parts] == values
-    assert parse_qsl(build("query", values, "form", explode=True).url.partition("?")[2], keep_blank_values=True) == [
-        ("color", value) for value in values
-    ]
+def test_lists_arrive_item_by_item(values: list[str]) -> None:
+    together = build("query", values, "form", explode=False).url.partition("?color=")[2]
+    assert [unquote(part) for part in together.split(",")] == values
+    apart = build("query", values, "form", explode=True).url.partition("?")[2]
+    assert parse_qsl(apart, keep_blank_values=True) == [("color", value) for value in values]
 
 
 @given(st.dictionaries(NAMES, TEXT, min_size=1))
