@@ -14,6 +14,12 @@ def test_every_method_is_passed_on(forward: Any, upstream: Any, method: str) -> 
     assert (upstream.only.method, upstream.only.target) == (method, "/v1/ships")
 
 
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT"])
+def test_a_method_that_would_tell_what_was_added_is_not_passed_on(forward: Any, upstream: Any, method: str) -> None:
+    assert forward.call(method, "/api/ships").status == 405
+    assert upstream.seen == []
+
+
 @pytest.mark.parametrize(
     "target",
     [

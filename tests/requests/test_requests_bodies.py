@@ -141,6 +141,21 @@ def test_several_parameters_form_one_object_without_those_that_are_absent(compil
     assert compiled(operation).request(a=1, b={"d": None}).body == b'{"a":1,"b":{"d":null}}'
 
 
+@pytest.mark.parametrize(
+    ("value", "content"),
+    [
+        ('[{"a": 1}]', b'[{"a":1}]'),
+        ('{"a": 1.50}', b'{"a":1.5}'),
+        ("7", b'"7"'),
+        ("[1", b'"[1"'),
+        ("say [1]", b'"say [1]"'),
+        ("[" * 100_000, b'"' + b"[" * 100_000 + b'"'),
+    ],
+)
+def test_a_text_that_is_the_whole_of_a_json_body_may_be_json_itself(compiled: Any, value: str, content: bytes) -> None:
+    assert compiled(post({"type": "json", "data": "{{x}}"})).request(x=value).body == content
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "OPTIONS"])
 def test_any_method_has_a_body_when_one_is_declared(compiled: Any, method: str) -> None:
     assert compiled({"method": method, "body": {"a": "{{x}}"}}).request(x="1").body == b'{"a":"1"}'

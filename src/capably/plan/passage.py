@@ -21,6 +21,7 @@ _DESCRIBING = frozenset(
     }
 )
 _OURS = frozenset({"alt-svc", "date"})  # each server tells its own
+_NEVER_PASSED = frozenset({"CONNECT", "TRACE"})  # a trace would tell the caller our credentials (RFC 9110, 9.3.8)
 _PLACES = frozenset({"location", "content-location"})
 _SAFE = "/:@!$&'()*+,;=%~-._"
 _SAFE_IN_QUERY = _SAFE + '?[]{}|\\^`"<>'
@@ -32,8 +33,11 @@ def request_of(forward: Forward, passage: Passage) -> Request:
     """The upstream request, without its body.
 
     Raises:
-        Fault: status 400, the path would leave the base path, or a part of it cannot be sent.
+        Fault: status 400, the path would leave the base path, or a part of it cannot be sent; status 405, the method is
+            none to pass on.
     """
+    if passage.method in _NEVER_PASSED:
+        raise Fault(405, "method-not-allowed", "The method is not allowed here", f"{passage.method} is not passed on")
     try:
         added = build_request(forward.request, passage.values)
     except RequestError as problem:

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, urlencode
 
 import msgspec
 
-from capably.expr.source import ABSENT, Source, Text, as_text, evaluate, join
+from capably.expr.source import ABSENT, FromInput, Source, Text, as_text, evaluate, join
 from capably.upstream import encoded, multipart
 from capably.upstream.encoded import Blob
 from capably.upstream.escapes import Escape, fill, in_sparql, in_xml
@@ -131,7 +131,18 @@ def _completed(value: Any, added: tuple[tuple[str, str], ...]) -> dict[str, Any]
 
 def _json(template: BodyTemplate, inputs: Mapping[str, Any], media_type: str) -> Body | None:
     value = _value(template, inputs)
+    if isinstance(template.source, FromInput) and isinstance(value, str):
+        value = _structure(value)
     return None if value is ABSENT else Body(msgspec.json.encode(value), media_type)
+
+
+def _structure(text: str) -> Any:
+    """The object or list that a text holds as JSON; a text that is the whole body and holds none stays text."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
+    return value if isinstance(value, dict | list) else text
 
 
 def _yaml(template: BodyTemplate, inputs: Mapping[str, Any], media_type: str) -> Body | None:
