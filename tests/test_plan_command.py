@@ -186,7 +186,9 @@ rest aimlapi-threads-runs-rest on 127.0.0.1:8080, 4 operations
 def test_the_text_tells_people_the_same(plan: Plan) -> None:
     ended = plan(THREADS_RUNS)
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith(f"AIMLAPI Threads > Runs  ({THREADS_RUNS})\nupstream {API}: {BASE}\n")
+    assert ended.out.startswith(
+        f"AIMLAPI Threads > Runs  ({THREADS_RUNS})\nlanguage 1.0.0-alpha2\nupstream {API}: {BASE}\n"
+    )
     assert TEXT in ended.out
     assert f"mcp {MCP} on 127.0.0.1:9090, 4 operations" in ended.out
     for way in WAYS:

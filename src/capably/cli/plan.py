@@ -77,6 +77,8 @@ def _json_line(examined: "Examined", findings: dict[str, Any]) -> str:
 def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
     described = _described(examined)
     yield bold(f"{described['title'] or examined.file}  ({examined.file})", colour=colour)
+    if described["language"]:
+        yield f"language {described['language']}"
     for namespace, base in described["upstreams"].items():
         yield f"upstream {namespace}: {base}"
     for server in described["servers"]:

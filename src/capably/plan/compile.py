@@ -56,7 +56,7 @@ def compile_plan(
     """
     compiler = _Compiler(capability, given, read_file, reveal=reveal)
     servers = tuple(compiler.servers())
-    plan = Plan(capability.file, capability.title, servers, dict(compiler.upstreams))
+    plan = Plan(capability.file, capability.title, capability.version, servers, dict(compiler.upstreams))
     return Compiled(plan, compiler.variables.used, tuple(compiler.found))
 
 

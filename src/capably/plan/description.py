@@ -103,6 +103,7 @@ class PlanDescription(TypedDict):
     """A plan."""
 
     title: str
+    language: Annotated[str, Meta(description="The version of the language the document is written in.")]
     servers: list[ServerDescription]
     upstreams: Annotated[dict[str, str], Meta(description="Base URI by consumed namespace.")]
     operations: list[OperationDescription]
@@ -116,13 +117,21 @@ _SAMPLES: Mapping[str, Any] = {
     "array": ["item"],
     "object": {"key": "value"},
 }
-NO_PLAN: PlanDescription = {"title": "", "servers": [], "upstreams": {}, "operations": [], "forwards": []}
+NO_PLAN: PlanDescription = {
+    "title": "",
+    "language": "",
+    "servers": [],
+    "upstreams": {},
+    "operations": [],
+    "forwards": [],
+}
 
 
 def describe_plan(plan: Plan) -> PlanDescription:
     """The servers and operations of a plan, with the upstream request each would make."""
     return {
         "title": plan.title,
+        "language": plan.language,
         "servers": [
             {
                 "server": server.kind.value,

@@ -210,9 +210,14 @@ class ServerPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All servers of one document. ``upstreams`` maps each consumed namespace to its base URI."""
+    """All servers of one document.
+
+    ``language`` is the version of the language it is written in, ``upstreams`` maps each consumed namespace to its base
+    URI.
+    """
 
     file: str
     title: str
+    language: str
     servers: tuple[ServerPlan, ...]
     upstreams: Mapping[str, str]
