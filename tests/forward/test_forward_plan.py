@@ -22,6 +22,7 @@ def test_a_plan_shows_where_a_forward_leads(examined: Any) -> None:
     assert told(found) == []
     result = CliRunner().invoke(capably, ["plan", found.file])
     assert result.output.splitlines()[1:] == [
+        "language 1.0.0-beta4",
         "upstream up: https://up.test/v1",
         "",
         "rest web on 127.0.0.1:0, 0 operations, 1 forwarded",

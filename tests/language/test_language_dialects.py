@@ -127,6 +127,7 @@ def planned(reading: Any) -> dict[str, Any]:
     described: dict[str, Any] = json.loads(json.dumps(describe_plan(reading.examined.compiled.plan)))
     for operation in described["operations"]:
         del operation["line"]
+    del described["language"]
     return described
 
 
