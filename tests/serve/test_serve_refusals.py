@@ -87,7 +87,7 @@ class Misuse(NamedTuple):
             ("--upstream", "aimlapi-threads-runs=localhost:1"), ("not an http or https URL", "--upstream NAMESPACE=")
         ),
         Misuse(("--upstream", "aimlapi-threads-runs=ftp://x/"), ("not an http or https URL",)),
-        Misuse(("--set", "novalue"), ("--set", "`novalue` is not NAME=VALUE")),
+        Misuse(("--set", "novalue"), ("--set", "this is not NAME=VALUE")),
         Misuse(("--timeout", "0"), ("--timeout",)),
         Misuse(("--timeout", "nan"), ("--timeout", "nan is not a number of seconds")),
         Misuse(("--timeout", "inf"), ("--timeout", "inf is not a number of seconds")),

@@ -25,8 +25,10 @@ class Pair(click.ParamType[tuple[str, str]]):
             return value
         name, equals, text = str(value).partition("=")
         if not name or not equals:
-            form = param.metavar if param is not None and param.metavar else self.name
-            self.fail(f"`{value}` is not {form.strip('[].')}", param, ctx)
+            form = (param.metavar if param is not None and param.metavar else self.name).strip("[].")
+            # What follows --set may be a secret whose name was forgotten: it is not told.
+            shown = "this" if param is not None and param.name == "sets" else f"`{value}`"
+            self.fail(f"{shown} is not {form}", param, ctx)
         return name, text
 
 
