@@ -60,6 +60,13 @@ def test_an_argument_nobody_knows_is_told_with_the_nearest_name() -> None:
         accept(operation(), {"a": 1})
 
 
+def test_a_flood_of_unknown_arguments_is_told_briefly() -> None:
+    with pytest.raises(Fault) as refused:
+        accept(operation(), {f"{number}{'x' * 1000}": 1 for number in range(10_000)})
+    assert len(refused.value.problems) == 5
+    assert len(refused.value.detail) < 1000
+
+
 def test_a_choice_must_be_one_of_the_choices_and_a_default_stands_in() -> None:
     chosen = operation(an_input("string", required=False, enum=["asc", "desc"], default="asc"))
     assert accept(chosen, {}) == {"x": "asc"}

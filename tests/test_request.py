@@ -20,7 +20,6 @@ from capably.expr.source import (
     Text,
     as_text,
     evaluate,
-    used_inputs,
 )
 from capably.upstream.request import (
     BodyKind,
@@ -239,8 +238,3 @@ def test_a_body_says_what_it_is(kind: BodyKind) -> None:
 )
 def test_a_source_has_a_value_or_none(source: Source, expected: object) -> None:
     assert evaluate(source, {"x": "{{y}}", "y": "z", "null": None, "body": {"customer": {"x": 7}}}) == expected
-
-
-def test_a_source_tells_which_inputs_it_reads() -> None:
-    source = Fields((("a", Text(("b", X))), ("c", Items((BODY_X, Constant(1))))))
-    assert used_inputs(source) == {"x", "body"}

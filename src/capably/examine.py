@@ -88,17 +88,19 @@ def _without_consequences(found: list[Diagnostic]) -> list[Diagnostic]:
 
 
 def _gathered(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """One finding for what is said of many places with the same words; the help names the other lines."""
-    groups: dict[tuple[str, str], list[Diagnostic]] = defaultdict(list)
+    """One remark for what is said of many places of a file with the same words; every error stands for itself."""
+    groups: dict[tuple[object, ...], list[Diagnostic]] = defaultdict(list)
     for item in diagnostics:
-        groups[item.code, item.message].append(item)
-    return [one for group in groups.values() for one in ([*group] if group[0].is_error else [_one(group)])]
+        place = item.span if item.is_error else item.span.file
+        groups[item.code, item.message, place].append(item)
+    return [_one(group) for group in groups.values()]
 
 
 def _one(group: list[Diagnostic]) -> Diagnostic:
+    """The first of a group; its help names the lines of the others."""
     first, *others = group
     lines = list(dict.fromkeys(item.span.line for item in others))
-    if first.is_error or not lines:
+    if not lines:
         return first
     shown = ", ".join(str(line) for line in lines[:10]) + (", …" if len(lines) > 10 else "")  # noqa: PLR2004 -- a line
     word = "line" if len(lines) == 1 else "lines"

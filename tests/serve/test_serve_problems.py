@@ -237,3 +237,9 @@ def test_an_upgrade_is_not_taken_up(bundled: "Served", upstream: "Upstream", upg
     key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13"}
     answer = bundled.call("GET", RUNS, headers={"Connection": "Upgrade", "Upgrade": upgrade} | key)
     assert (answer.status, answer.json) == (200, {"ok": True})
+
+
+def test_a_long_path_is_answered_briefly(bundled: "Served") -> None:
+    answer = bundled.call("GET", "/v1/" + "x" * 20_000)
+    assert answer.status == 404
+    assert len(answer.body) < 1000

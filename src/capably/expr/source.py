@@ -104,17 +104,3 @@ def as_text(value: Any) -> str:
     if value is None:
         return ""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def used_inputs(source: Source) -> frozenset[str]:
-    """Names of the inputs a source reads."""
-    if isinstance(source, FromInput):
-        return frozenset({source.name})
-    children: tuple[Source, ...] = ()
-    if isinstance(source, Text):
-        children = tuple(part for part in source.parts if not isinstance(part, str))
-    elif isinstance(source, Fields):
-        children = tuple(leaf for _name, leaf in source.fields)
-    elif isinstance(source, Items):
-        children = source.items
-    return frozenset().union(*(used_inputs(child) for child in children))

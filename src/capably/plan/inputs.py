@@ -4,6 +4,7 @@ Both servers use the one list of inputs in the plan, so REST and MCP accept and 
 """
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from capably.diagnostics import did_you_mean
@@ -82,10 +83,15 @@ def accept(operation: Operation, given: Mapping[str, Any], *, from_text: bool = 
     return accepted
 
 
+_MOST_STRAYS = 5  # looking for the nearest name costs time, and a caller can send any number of names
+
+
 def _unknown(operation: Operation, given: Mapping[str, Any]) -> list[Problem]:
     known = [item.name for item in operation.inputs]
-    strays = [name for name in given if name not in known]
-    return [Problem(name, "argument", f"there is no input `{name[:40]}`: {_advice(name, known)}") for name in strays]
+    strays = islice((name for name in given if name not in known), _MOST_STRAYS)
+    return [
+        Problem(name[:40], "argument", f"there is no input `{name[:40]}`: {_advice(name, known)}") for name in strays
+    ]
 
 
 def _advice(name: str, known: list[str]) -> str:

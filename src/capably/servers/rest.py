@@ -104,10 +104,14 @@ def _forward(router: Router, match: Match, scope: Scope) -> Match | None:
     return match if match.forward is not None else router.find_forward(scope["raw_path"])
 
 
+_LONGEST_SHOWN = 200  # finding the nearest path takes time that grows with the path a caller sends
+
+
 def _not_found(path: str, paths: tuple[str, ...]) -> Fault:
-    close = nearest(path, paths)
+    shown = path[:_LONGEST_SHOWN]
+    close = nearest(shown, paths)
     advice = f"did you mean {close}?" if close is not None else "see `capably plan` for the paths of this server"
-    return Fault(404, "no-route", "No operation has this path", f"no route matches {path}: {advice}")
+    return Fault(404, "no-route", "No operation has this path", f"no route matches {shown}: {advice}")
 
 
 def _operation(method: str, match: Match) -> Operation:
