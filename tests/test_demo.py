@@ -1,7 +1,9 @@
 """`capably demo` is followed as a new user would: what it prints is typed, and works."""
 
 import json
+import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +39,35 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         finally:
             child.send_signal(signal.SIGTERM)
             assert child.wait(timeout=20) == 0
+
+
+# What the printed lines ask of curl, for machines that have Python and nothing else.
+CURL = """\
+import argparse, sys, urllib.request
+line = argparse.ArgumentParser()
+line.add_argument("-s", action="store_true")
+line.add_argument("-N", action="store_true")
+line.add_argument("-d", dest="data")
+line.add_argument("-H", dest="headers", action="append", default=[])
+line.add_argument("url")
+told = line.parse_args()
+headers = dict(header.split(": ", 1) for header in told.headers)
+body = told.data.encode() if told.data is not None else None
+with urllib.request.urlopen(urllib.request.Request(told.url, body, headers)) as answer:
+    sys.stdout.write(answer.read().decode())
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def curl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The machine's curl, else one that knows the options that are printed."""
+    with pytest.MonkeyPatch.context() as patch:
+        if shutil.which("curl") is None:
+            folder = tmp_path_factory.mktemp("bin")
+            (folder / "curl").write_text(f"#!{sys.executable}\n{CURL}", encoding="utf-8")
+            (folder / "curl").chmod(0o755)
+            patch.setenv("PATH", f"{os.environ['PATH']}{os.pathsep}{folder}")
+        yield
 
 
 def shell(script: str) -> str:
