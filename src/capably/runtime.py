@@ -4,6 +4,7 @@ import logging
 from typing import Self
 
 from capably.plan.answer import Loss
+from capably.plan.caller import Caller
 from capably.plan.flow import Call, run
 from capably.plan.operation import Forward, Inputs, Operation
 from capably.plan.outcome import Fault, Outcome, Passage
@@ -47,7 +48,7 @@ class Runtime:
         await self._authenticator.aclose()
         await self._client.__aexit__(*exc)
 
-    async def invoke(self, operation: Operation, inputs: Inputs) -> Outcome:
+    async def invoke(self, operation: Operation, inputs: Inputs, _caller: Caller) -> Outcome:
         """Run an operation with accepted inputs.
 
         Raises:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from capably.cli import main
 from capably.examine import Examined, examine_with
+from capably.plan.caller import SilentCaller
 from capably.plan.inputs import accept
 from capably.plan.operation import Operation
 from capably.plan.outcome import Fault, Outcome
@@ -94,7 +95,7 @@ async def operation_of(file: Path) -> Operation:
 async def call(file: Path, **inputs: Any) -> Outcome:
     operation = await operation_of(file)
     async with Runtime(ClientLimits(answer_s=5)) as runtime:
-        return await runtime.invoke(operation, accept(operation, inputs))
+        return await runtime.invoke(operation, accept(operation, inputs), SilentCaller())
 
 
 async def told(file: Path) -> list[tuple[str, str, str]]:
@@ -332,4 +333,4 @@ async def test_a_runtime_that_ends_waits_for_no_token(serve: "Serve", write: Wri
     operation = await operation_of(write(OAUTH2 | {"tokenEndpoint": await serve(never)}))
     async with Runtime(ClientLimits(answer_s=30)) as runtime:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(runtime.invoke(operation, {}), 0.1)
+            await asyncio.wait_for(runtime.invoke(operation, {}, SilentCaller()), 0.1)

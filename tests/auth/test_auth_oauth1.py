@@ -245,15 +245,6 @@ def test_a_body_that_is_no_form_is_hashed_where_it_is_asked_for(compile_block: "
     assert "body_hash" not in dict(scheme.sign(form, 0, "n").headers)["Authorization"]
 
 
-def test_rsa_without_its_package_is_told_with_the_way_to_get_it(
-    compile_block: "CompileBlock", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("capably.upstream.auth.rsa.find_spec", lambda _name: None)
-    block = {"type": "oauth1", "consumerKey": KEY, "signatureMethod": "RSA-SHA1", "privateKey": "{{PEM}}"}
-    (told,) = compile_block(block, {"PEM": "any"}).told
-    assert told == ("AUT006", "`privateKey` cannot be used: RSA needs another package: pip install 'capably[rsa]'")
-
-
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -11,8 +11,9 @@ import uvicorn
 
 from capably.diagnostics import Span
 from capably.plan.answer import Answer
+from capably.plan.caller import Caller, Invoke
 from capably.plan.operation import Consumed, Hints, Input, Inputs, Kind, Location, Operation, Origin, ServerPlan, Target
-from capably.plan.outcome import Fault, Invoke, Outcome
+from capably.plan.outcome import Fault, Outcome
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import build_app
 from capably.servers.mcp_protocol import Protocol
@@ -96,7 +97,7 @@ def answers() -> dict[str, Outcome | Exception]:
 
 @pytest.fixture
 def invoke(calls: list[tuple[str, dict[str, Any]]], answers: dict[str, Outcome | Exception]) -> Invoke:
-    async def invoke(operation: Operation, inputs: Inputs) -> Outcome:
+    async def invoke(operation: Operation, inputs: Inputs, _caller: Caller) -> Outcome:
         await asyncio.sleep(0)
         calls.append((operation.name, dict(inputs)))
         answer = answers.get(operation.name, _echo(operation))

@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from capably.plan.caller import Caller
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Outcome
 from capably.servers.http import Application, Limits
@@ -281,7 +282,7 @@ MODERN_ROWS = [
 async def url(
     server: ServerPlan, serve: Callable[[Application], AbstractAsyncContextManager[str]]
 ) -> AsyncIterator[str]:
-    async def invoke(_operation: Operation, _inputs: Inputs) -> Outcome:
+    async def invoke(_operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
         raise AssertionError("what is refused is not run")
 
     async with serve(build_app(server, invoke, Limits(body_bytes=20_000))) as base_url:

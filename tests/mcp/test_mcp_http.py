@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from capably.plan.caller import Caller
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Outcome
 from capably.servers.http import Application, Limits
@@ -124,7 +125,7 @@ async def test_a_body_that_grows_too_large_is_refused_without_a_declared_length(
 
 
 async def test_a_server_that_is_not_local_takes_other_hosts(server: ServerPlan, serve: Serve) -> None:
-    async def invoke(_operation: Operation, _inputs: Inputs) -> Outcome:
+    async def invoke(_operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
         return Outcome(200, "text/plain", b"done")
 
     async with serve(build_app(server, invoke, Limits(local_only=False))) as url:
@@ -178,7 +179,7 @@ async def test_a_stream_that_breaks_is_told_without_its_words_and_closed(
 async def test_a_caller_that_hangs_up_cancels_its_call_and_no_other(server: ServerPlan, serve: Serve) -> None:
     started, ended, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def invoke(operation: Operation, _inputs: Inputs) -> Outcome:
+    async def invoke(operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
         if operation.name == "aimlapi-create-run":
             await go_on.wait()
             return Outcome(200, "text/plain", b"done")
@@ -205,7 +206,7 @@ async def test_a_caller_that_hangs_up_closes_the_stream_that_was_being_read(serv
     stream = Chunks(endless=True)
     reading = asyncio.Event()
 
-    async def invoke(_operation: Operation, _inputs: Inputs) -> Outcome:
+    async def invoke(_operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
         reading.set()
         return Outcome(200, "text/event-stream", stream=stream)
 
@@ -219,7 +220,7 @@ async def test_a_caller_that_hangs_up_closes_the_stream_that_was_being_read(serv
 async def test_a_call_that_is_cancelled_from_outside_ends_before_its_request_does(server: ServerPlan) -> None:
     began, order = asyncio.Event(), []
 
-    async def invoke(_operation: Operation, _inputs: Inputs) -> Outcome:
+    async def invoke(_operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
         began.set()
         try:
             await asyncio.sleep(60)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from capably.plan.caller import SilentCaller
 from capably.runtime import Runtime
 from capably.upstream.client import ClientLimits
 
@@ -24,7 +25,7 @@ async def seen(compiled: Any, operation: Any, **inputs: Any) -> tuple[bytes, dic
     port = server.sockets[0].getsockname()[1]
     found = await asyncio.to_thread(compiled, operation, api={"baseUri": f"http://127.0.0.1:{port}"})
     async with server, Runtime(ClientLimits()) as runtime:
-        assert (await runtime.invoke(found.operation, inputs)).status == 204
+        assert (await runtime.invoke(found.operation, inputs, SilentCaller())).status == 204
     line, *lines = got[0].removesuffix(b"\r\n\r\n").decode().split("\r\n")
     return line.encode(), {name.lower(): value for name, _, value in (item.partition(": ") for item in lines)}, got[1]
 

@@ -159,6 +159,7 @@ def _usage(fault: "Fault") -> CommandError:
 
 
 async def _run(operation: "Operation", given: dict[str, Any]) -> int:
+    from capably.plan.caller import SilentCaller
     from capably.plan.inputs import accept
     from capably.plan.outcome import Fault
     from capably.runtime import Runtime
@@ -170,7 +171,7 @@ async def _run(operation: "Operation", given: dict[str, Any]) -> int:
         raise _usage(fault) from None
     async with Runtime(ClientLimits()) as runtime:
         try:
-            outcome = await runtime.invoke(operation, inputs)
+            outcome = await runtime.invoke(operation, inputs, SilentCaller())
         except Fault as fault:
             if fault.problems:
                 raise _usage(fault) from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from capably.plan.answer import Loss
-from capably.plan.operation import Forward, Inputs, Operation
+from capably.plan.operation import Forward, Inputs
 from capably.upstream.reply import ByteStream
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -81,6 +81,3 @@ class Passage:
 
 PassOn: TypeAlias = Callable[[Forward, Passage], Awaitable[Outcome]]
 """How a server passes a request on. Raises :class:`Fault`."""
-
-Invoke: TypeAlias = Callable[[Operation, Inputs], Awaitable[Outcome]]
-"""All that a server knows of the rest of the program: run this operation. Raises :class:`Fault`."""

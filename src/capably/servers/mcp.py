@@ -9,8 +9,9 @@ import logging
 from dataclasses import replace
 from typing import Final
 
+from capably.plan.caller import Invoke, SilentCaller
 from capably.plan.operation import ServerPlan
-from capably.plan.outcome import Fault, Invoke, Outcome
+from capably.plan.outcome import Fault, Outcome
 from capably.servers.http import (
     Application,
     ClientGoneError,
@@ -82,7 +83,7 @@ async def _send_reply(send: Send, reply: Reply) -> None:
 async def _perform(call: Call, invoke: Invoke, limits: Limits) -> Reply:
     """Run a call to its end. Whatever happens in it, except being cancelled, becomes a reply."""
     try:
-        outcome = await invoke(call.operation, call.inputs)
+        outcome = await invoke(call.operation, call.inputs, SilentCaller())
         return call.answer(await _collected(outcome, limits.body_bytes))
     except Fault as fault:
         return call.refuse(fault)

@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from capably.diagnostics import nearest
+from capably.plan.caller import Invoke, SilentCaller
 from capably.plan.inputs import accept, invalid_inputs
 from capably.plan.operation import Input, Inputs, Location, Operation, ServerPlan
-from capably.plan.outcome import Fault, Invoke, PassOn, Problem
+from capably.plan.outcome import Fault, PassOn, Problem
 from capably.servers.http import (
     Application,
     ClientGoneError,
@@ -89,7 +90,7 @@ def _match(router: Router, scope: Scope) -> Match | None:
 
 
 async def _answer(operation: Operation, inputs: Inputs, invoke: Invoke, send: Send, *, is_head: bool) -> None:
-    outcome = await invoke(operation, inputs)
+    outcome = await invoke(operation, inputs, SilentCaller())
     if outcome.stream is None:
         await send_body(send, outcome.status, outcome.media_type, outcome.body, outcome.headers, head=is_head)
     elif is_head:

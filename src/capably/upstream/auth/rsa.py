@@ -1,6 +1,4 @@
-"""RSA signatures of OAuth 1.0a, with the optional ``cryptography`` package (``pip install 'capably[rsa]'``)."""
-
-from importlib.util import find_spec
+"""RSA signatures of OAuth 1.0a, made with the ``cryptography`` package, which is imported when needed."""
 
 from capably.upstream.auth.block import is_stand_in
 
@@ -9,8 +7,6 @@ ADVICE = ("it is the text of an RSA key in PEM, such as a bind to a file gives",
 
 def problem_with(private_key: str) -> str | None:
     """Why a private key cannot sign, ``None`` when it can (or is not known here)."""
-    if find_spec("cryptography") is None:
-        return "RSA needs another package: pip install 'capably[rsa]'"
     if not private_key or is_stand_in(private_key):
         return None
     try:
@@ -31,9 +27,9 @@ def sign(private_key: str, algorithm: str, data: bytes) -> bytes:
     Raises:
         ValueError: this is not an RSA key without a password.
     """
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 -- optional
-    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415 -- optional
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 -- optional
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 -- slow to import
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415 -- slow to import
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415 -- slow to import
 
     try:
         key = load_pem_private_key(private_key.replace("\\n", "\n").encode(), password=None)
