@@ -5,7 +5,7 @@ flow needs from a person or a model. How a question travels is the server's affa
 request to the client, in the modern one as a result that asks for input, after which the call comes again.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
@@ -64,7 +64,7 @@ class Caller(Protocol):
     call that comes again repeats nothing. Its values are JSON values.
     """
 
-    journal: MutableMapping[str, Any]
+    journal: dict[str, Any]
 
     async def ask(self, question: Question) -> Response:
         """Ask, and wait for the answer.
