@@ -207,7 +207,7 @@ def test_a_bug_in_handling_is_logged_and_told_without_its_words(
     def broken(*_given: object) -> None:
         raise KeyError("the secret")
 
-    monkeypatch.setattr("capably.servers.mcp_protocol.accept", broken)
+    monkeypatch.setattr("capably.servers.mcp_tools.accept", broken)
     raw = _request("tools/call", {"name": "aimlapi-get-runs"})
     assert _reply(protocol, raw) == (
         200,

@@ -108,4 +108,6 @@ class ExposesMcp(Exposes):
     prompts: Node | None = key("prompts", "The prompts it offers.")
     max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.", since="1.0.0-beta1")
     ttl_ms: int | None = key("ttlMs", "How long lists may be kept, in milliseconds.", since="1.0.0-beta4")
-    cache_scope: str | None = key("cacheScope", "Who may keep lists: public or private.", since="1.0.0-beta4")
+    cache_scope: str | None = key(
+        "cacheScope", "Who may keep lists: public or private.", one_of=("public", "private"), since="1.0.0-beta4"
+    )

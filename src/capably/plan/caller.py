@@ -5,7 +5,7 @@ flow needs from a person or a model. How a question travels is the server's affa
 request to the client, in the modern one as a result that asks for input, after which the call comes again.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
@@ -19,6 +19,7 @@ class Ability(StrEnum):
 
     ELICIT = "elicit"
     SAMPLE = "sample"
+    ROOTS = "roots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Question:
 
     ``key`` is the same whenever the same step of the same call asks again. For ``ELICIT``, ``message`` is shown to a
     person and ``schema`` is the JSON Schema of the answer (an object of plain fields). For ``SAMPLE``, ``sampling``
-    holds the parameters of MCP's ``sampling/createMessage``.
+    holds the parameters of MCP's ``sampling/createMessage``. ``ROOTS`` asks for the roots a client works in and has no
+    parameters.
     """
 
     key: str
@@ -41,7 +43,8 @@ class Question:
 class Response:
     """What came back: ``action`` is ``accept``, ``decline`` or ``cancel``, ``content`` what was given with it.
 
-    A sampled message is an ``accept`` whose content is the result of ``sampling/createMessage``.
+    A sampled message is an ``accept`` whose content is the result of ``sampling/createMessage``, a list of roots one
+    whose content is the result of ``roots/list``.
     """
 
     action: str
@@ -75,6 +78,15 @@ class Caller(Protocol):
         """
         ...
 
+    async def ask_all(self, questions: Sequence[Question]) -> tuple[Response, ...]:
+        """Ask several questions at once, whose answers do not depend on each other, and wait for all of them.
+
+        Raises:
+            Fault: this caller cannot be asked one of them.
+            InputRequiredError: the answers that are still missing can only come with another call.
+        """
+        ...
+
     async def progress(self, done: float, total: float | None, message: str) -> None:
         """Tell how far the call is."""
         ...
@@ -82,6 +94,12 @@ class Caller(Protocol):
     async def log(self, level: str, text: str) -> None:
         """Tell something worth knowing; ``level`` is one of RFC 5424's names, as MCP uses them."""
         ...
+
+
+def cannot_ask(question: Question, why: str) -> Fault:
+    """The fault for a caller that cannot be asked; ``why`` goes on after "asks its caller,"."""
+    detail = f"`{question.key}` asks its caller, {why}"
+    return Fault(409, "cannot-ask", "This operation needs an answer from its caller", detail)
 
 
 class SilentCaller:
@@ -97,8 +115,15 @@ class SilentCaller:
         Raises:
             Fault: always, status 409.
         """
-        detail = f"`{question.key}` asks its caller, which only works over MCP, with a client that can be asked"
-        raise Fault(409, "cannot-ask", "This operation needs an answer from its caller", detail)
+        raise cannot_ask(question, "which only works over MCP, with a client that can be asked")
+
+    async def ask_all(self, questions: Sequence[Question]) -> tuple[Response, ...]:
+        """Refuse.
+
+        Raises:
+            Fault: always, status 409.
+        """
+        return tuple([await self.ask(question) for question in questions])
 
     async def progress(self, done: float, total: float | None, message: str) -> None:
         """Keep it."""

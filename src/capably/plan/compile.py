@@ -16,7 +16,19 @@ from capably.plan.formats import ReadFile, compile_format, read_nothing
 from capably.plan.forwards import Asked, ForwardCompiler
 from capably.plan.gate import Gate, compile_gate
 from capably.plan.mocks import is_mock, nothing_called
-from capably.plan.operation import Consumed, Forward, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan, Work
+from capably.plan.operation import (
+    Consumed,
+    Forward,
+    Freshness,
+    Hints,
+    Kind,
+    Mock,
+    Operation,
+    Plan,
+    Route,
+    ServerPlan,
+    Work,
+)
 from capably.plan.outputs import compile_answer, names_in
 from capably.plan.parts import parts_of
 from capably.plan.requests import compile_base, compile_request
@@ -120,7 +132,17 @@ class _Compiler:
             port_span=server.value_span("port"),
             forwards=forwards,
             gate=gate,
+            freshness=self.freshness(server),
         )
+
+    def freshness(self, server: Exposes) -> Freshness:
+        """How long lists of an MCP server may be kept, as far as the document says."""
+        if not isinstance(server, ExposesMcp):
+            return Freshness()
+        stated = server.ttl_ms or 0
+        if stated < 0:
+            self.found.append(error("DOC010", f"{stated} ms is no duration", server.value_span("ttlMs"), "0 or more"))
+        return Freshness(max(stated, 0), server.cache_scope or "private")
 
     def port(self, server: Exposes) -> int | None:
         if server.port is None and server.value_span("port") != server.node.span:

@@ -188,10 +188,22 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
+class Freshness:
+    """How long MCP clients may keep what a server lists, in milliseconds, and whether others may be shown it too.
+
+    Lists are stale at once unless the document says otherwise: a server that starts anew may offer other tools.
+    """
+
+    ttl_ms: int = 0
+    scope: str = "private"
+
+
+@dataclass(frozen=True, slots=True)
 class ServerPlan:
     """One server: where it listens, what it offers and who may call it.
 
     ``title`` and ``version`` are the capability's; without a ``gate`` everybody who reaches the server may call it.
+    With ``over_stdio`` it listens nowhere: one client speaks with it over standard input and output.
     """
 
     kind: Kind
@@ -206,6 +218,8 @@ class ServerPlan:
     port_span: Span
     forwards: tuple[Forward, ...] = ()
     gate: Gate | None = None
+    freshness: Freshness = Freshness()
+    over_stdio: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,5 +191,7 @@ def _hint(outcome: Outcome) -> str:
 
 
 def encode_tool_result(result: ToolResult, marks: Mapping[str, Any]) -> bytes:
-    """The result as JSON, with what the era adds to every result (``result_type``, ``meta``)."""
-    return msgspec.json.encode(msgspec.structs.replace(result, **marks) if marks else result)
+    """The result as JSON, with what the era adds to every result (``resultType``, ``_meta``)."""
+    if not marks:
+        return msgspec.json.encode(result)
+    return msgspec.json.encode(msgspec.structs.replace(result, result_type=marks["resultType"], meta=marks["_meta"]))

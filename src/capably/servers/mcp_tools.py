@@ -1,0 +1,75 @@
+"""Tools: ``tools/list`` and ``tools/call``."""
+
+from collections.abc import Mapping
+
+from capably.diagnostics import nearest
+from capably.plan.inputs import accept
+from capably.plan.operation import Operation, ServerPlan
+from capably.plan.outcome import Fault
+from capably.servers.mcp_catalogue import tool_of
+from capably.servers.mcp_eras import Context
+from capably.servers.mcp_features import Feature, Handler, Marks, Work
+from capably.servers.mcp_messages import INVALID_PARAMS, Message, ProtocolError, shown
+from capably.servers.mcp_results import encode_tool_result, result_of, result_of_fault
+
+
+def tools(server: ServerPlan, marks: Marks) -> Feature:
+    """The tools of a server.
+
+    They stand in the order of the document, which is the same for every caller and every time (MCP 2026-07-28, Tools:
+    Capabilities), so clients and model providers can cache the list.
+    """
+    by_name = {operation.name: operation for operation in server.operations}
+    listed = marks.listing({"tools": [tool_of(operation) for operation in server.operations]})
+    return Feature({"tools/list": _listing(listed), "tools/call": _calling(by_name, marks)}, {"tools": {}})
+
+
+def _listing(result: bytes) -> Handler:
+    def list_tools(message: Message, _context: Context) -> bytes:
+        # One page holds all, so no cursor was ever given out (MCP 2025-06-18 and later, Pagination: Error Handling).
+        if message.params.get("cursor") is not None:
+            raise ProtocolError(INVALID_PARAMS, "Invalid params: unknown `cursor`, the list has one page")
+        return result
+
+    return list_tools
+
+
+def _calling(by_name: Mapping[str, Operation], marks: Marks) -> Handler:
+    era, always = marks.era, marks.always
+
+    def call_tool(message: Message, _context: Context) -> bytes | Work:
+        operation = _named(by_name, message.params.get("name"))
+        arguments = message.params.get("arguments")
+        if arguments is None:
+            arguments = {}
+        elif not isinstance(arguments, dict):
+            raise ProtocolError(INVALID_PARAMS, "Invalid params: `arguments` must be an object")
+
+        def tell_fault(fault: Fault) -> bytes:
+            return encode_tool_result(result_of_fault(fault), always)
+
+        try:
+            inputs = accept(operation, arguments)
+        except Fault as fault:
+            # A model can mend its arguments, so it gets to see what is wrong (MCP 2025-11-25, Tools: Error Handling).
+            return tell_fault(fault)
+        return Work(
+            operation,
+            inputs,
+            lambda outcome: encode_tool_result(result_of(operation, outcome, era), always),
+            tell_fault,
+        )
+
+    return call_tool
+
+
+def _named(by_name: Mapping[str, Operation], name: object) -> Operation:
+    if not isinstance(name, str):
+        raise ProtocolError(INVALID_PARAMS, "Invalid params: `name` must be a string")
+    operation = by_name.get(name)
+    if operation is not None:
+        return operation
+    # Only as much of the name is compared as is shown: finding the nearest takes time that grows with its length.
+    close = nearest(shown(name), by_name)
+    hint = f". Did you mean `{close}`?" if close is not None else ""
+    raise ProtocolError(INVALID_PARAMS, f"Unknown tool: {shown(name)}{hint}")
