@@ -16,6 +16,7 @@ from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.exposes import ExposedOperation, ExposedResource, ExposesMcp, ExposesRest, Tool, ToolHints
 from capably.model.fields import PUBLISHED, Record
 from capably.model.schema import DocumentedKey, documented_keys
+from capably.model.skills import ExposesSkill, Skill, SkillSource, SkillTool
 from capably.model.values import Output, Parameter
 from capably.plan.description import PlanDescription
 
@@ -81,6 +82,10 @@ RECORDS: dict[str, type[Record]] = {
     "exposes, type: mcp": ExposesMcp,
     "exposes.tools": Tool,
     "exposes.tools.hints": ToolHints,
+    "exposes, type: skill": ExposesSkill,
+    "exposes.skills": Skill,
+    "exposes.skills.tools": SkillTool,
+    "exposes.skills.tools.from": SkillSource,
 }
 LANGUAGE = """# The document language, key by key
 

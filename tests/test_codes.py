@@ -51,6 +51,11 @@ def forwarding(forward: dict[str, Any]) -> dict[str, Any]:
     return {"type": "rest", "namespace": "w", "port": 3, "resources": [{"path": "/{path}", "forward": forward}]}
 
 
+def skill(*tools: dict[str, Any], **more: Any) -> str:
+    told = {"name": "s", "description": "S.", "tools": [{"name": "t", **tool} for tool in tools], **more}
+    return document(more=[{"type": "skill", "namespace": "k", "port": 3, "skills": [told]}])
+
+
 HOST = [{"name": "host", "in": "path"}]
 TWO: dict[str, Any] = {"resources": [{"path": f"/{name}", "operations": [{"name": "op"}]} for name in "ab"]}
 
@@ -130,6 +135,14 @@ TOLD: dict[str, str | bytes] = {
     ),
     "SRV004": document({"name": "t"}, {"name": "t"}),
     "SRV005": document({"name": "no good"}),
+    "SKL001": skill({}),
+    "SKL002": skill({"from": {"sourceNamespace": "b", "action": "t"}}),
+    "SKL003": skill({"instruction": "a.md"}),
+    "SKL004": skill(name="S"),
+    "SKL005": document(
+        more=[{"type": "skill", "namespace": "k", "port": 3, "skills": [{"name": "s", "description": "S."}] * 2}]
+    ),
+    "SKL006": skill(location="./absent"),
     "SEC001": auth(type="bearer", token="abc"),
     "SEC002": document(baseUri="http://up.test", authentication={"type": "bearer", "token": "{{B}}"}),
     "SEC003": document(more=[server(address="0.0.0.0")]),  # noqa: S104 -- the finding

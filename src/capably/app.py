@@ -18,7 +18,7 @@ from capably.examine import Examined, examine_with
 from capably.listening import QuietServer, bind, serving
 from capably.plan.operation import Kind, ServerPlan
 from capably.runtime import Runtime
-from capably.servers import mcp, rest
+from capably.servers import mcp, rest, skill
 from capably.servers.http import Application, Limits
 from capably.settings import Settings
 from capably.startup import missing_values, unknown_names
@@ -28,6 +28,7 @@ Build: TypeAlias = Callable[[ServerPlan, Runtime, Limits], Application]
 SERVERS: dict[Kind, Build] = {
     Kind.REST: lambda server, runtime, limits: rest.build_app(server, runtime.invoke, limits, runtime.pass_on),
     Kind.MCP: lambda server, runtime, limits: mcp.build_app(server, runtime.invoke, limits),
+    Kind.SKILL: lambda server, _runtime, limits: skill.build_app(server, limits),
 }
 
 

@@ -2,7 +2,7 @@
 
 Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
 REF references, VAR variables, IMP imports, INP inputs,
-REQ requests, BOD bodies, FWD forwards, OUT outputs, AUT authentication, SRV servers, SEC security.
+REQ requests, BOD bodies, FWD forwards, OUT outputs, AUT authentication, SRV servers, SKL skills, SEC security.
 """
 
 from dataclasses import dataclass
@@ -324,6 +324,40 @@ CODES: dict[str, Code] = {
     "SRV005": Code(
         "Clients may refuse a tool's name",
         "Many MCP clients accept 1 to 64 letters, digits, `_` and `-` only.",
+    ),
+    "SKL001": Code(
+        "It is not clear what a tool of a skill is",
+        "A tool of a skill either stands for an operation of a REST or MCP server of the same document, or names a "
+        "file of the skill that says how the work is done. It needs exactly one of the two; else it is left out:\n\n"
+        "    tools:\n"
+        "    - name: list-ships\n"
+        "      from: {sourceNamespace: fleet-tools, action: list-ships}\n"
+        "    - name: plan-a-voyage\n"
+        "      instruction: planning.md",
+    ),
+    "SKL002": Code(
+        "A tool of a skill stands for nothing",
+        "`from` names a server of the same document by its namespace, and an operation or tool of it by its `name`. "
+        "Agents would be sent to something that does not exist, so the tool is left out.",
+    ),
+    "SKL003": Code(
+        "The files of a skill cannot be found",
+        "`location` names a folder of this machine: `file:///folder`, or a path relative to the document. "
+        "`instruction` names a file below it. A name that leads out of the folder is refused.",
+    ),
+    "SKL004": Code(
+        "Agents may refuse a skill",
+        "The Agent Skills format asks for a name of 1 to 64 lower-case letters, digits and single hyphens, a "
+        "description of at most 1,024 characters and a `compatibility` of at most 500. The skill is served as it is.",
+    ),
+    "SKL005": Code(
+        "A skill is exposed twice",
+        "Skills of one server are found by their name, so the second one can never be reached.",
+    ),
+    "SKL006": Code(
+        "Files of a skill are not there",
+        "The folder that `location` names does not exist or cannot be shown, or it has no file of the name an "
+        "`instruction` states. The skill is served without them; files that come later are found.",
     ),
     "SEC001": Code(
         "A secret is written in the document",

@@ -43,7 +43,7 @@ class Examined:
         """Whether something of the document can be served, errors elsewhere in it or not."""
         if self.compiled is None or any(item.code in _FATAL for item in self.errors):
             return False
-        return any(server.operations or server.forwards for server in self.compiled.plan.servers)
+        return any(server.offers_something for server in self.compiled.plan.servers)
 
 
 _FATAL = frozenset({"SRV002", "VAR004"})  # they concern the document as a whole

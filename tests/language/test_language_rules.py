@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from capably.diagnostics import Diagnostic
-from capably.rules import inputs, references, requests, security, servers, variables
+from capably.rules import inputs, references, requests, security, servers, skills, variables
 from capably.rules.table import RULES, Rule
 
 QUIET = Path(__file__).with_name("quiet.yaml").read_text(encoding="utf-8")
@@ -21,6 +21,14 @@ FIRST_INPUT = "{name: id, in: path}"
 FORWARD = "    - path: /all/{path}\n      forward: {targetNamespace: up}\n"
 FORWARD = "    - path: /all/{path}\n      forward: {targetNamespace: up}\n"
 AUTH = "type: bearer, token: '{{env.KEY}}'"
+
+MORE_SERVERS = "  exposes:\n"
+SKILL = "  exposes:\n  - {type: skill, namespace: skills, port: 7070, skills: [{name: NAME, description: S.MORE}]}\n"
+
+
+def skill(name: str = "s", more: str = "") -> Edit:
+    return MORE_SERVERS, SKILL.replace("NAME", name).replace("MORE", more)
+
 
 SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
     (
@@ -168,6 +176,25 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "SRV005 34:14",
         f"clients may refuse the tool name `{'a' * 65}`",
     ),
+    (skills.skill_out_of_form, [skill("S")], "SKL004 22:66", "agents may refuse the skill name `S`"),
+    (
+        skills.skill_out_of_form,
+        [skill(more=f", compatibility: {'a' * 501}")],
+        "SKL004 22:101",
+        "agents may refuse the skill `s`: its `compatibility` has 501 characters",
+    ),
+    (
+        skills.skill_twice,
+        [skill(more="}, {name: s, description: S.")],
+        "SKL005 22:94",
+        "the skill `s` is exposed twice: the first one is served",
+    ),
+    (
+        skills.skill_files_absent,
+        [skill(more=", location: /absent/folder")],
+        "SKL006 22:96",
+        "the folder of the skill `s` does not exist: /absent/folder",
+    ),
     (
         security.secret_in_the_document,
         [("'{{env.KEY}}'", "abc")],
@@ -247,6 +274,10 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     ),
     (servers.tool_twice, [(CHANGES, CHANGES.replace("name: change", "name: Read"))]),
     (servers.unsafe_tool_name, [(READS, READS.replace("name: read", f"name: {'a' * 64}"))]),
+    (skills.skill_out_of_form, [skill(f"a-1-{'b' * 60}")]),
+    (skills.skill_twice, [skill(more="}, {name: t, description: S.")]),
+    (skills.skill_files_absent, [skill()]),
+    (skills.skill_files_absent, [skill(more=", location: .")]),
     (security.secret_in_the_document, [(AUTH, "type: none")]),
     (security.secret_in_the_document, [("{{env.KEY}}", "Token {{KEY}}")]),
     (security.credentials_over_plain_http, [(BASE, "http://localhost:1")]),

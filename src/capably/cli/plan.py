@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         OperationDescription,
         PlanDescription,
         RequestDescription,
+        ServerDescription,
+        SkillDescription,
         TargetDescription,
     )
 
@@ -83,18 +85,23 @@ def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
         yield f"upstream {namespace}: {base}"
     for server in described["servers"]:
         yield ""
-        forwards = f", {server['forwards']} forwarded" if server["forwards"] else ""
-        yield bold(
-            f"{server['server']} {server['namespace']} on {server['address']}:{server['port']}, "
-            f"{server['operations']} operations{forwards}",
-            colour=colour,
-        )
+        address = f"{server['address']}:{server['port']}"
+        yield bold(f"{server['server']} {server['namespace']} on {address}, {_offers(server)}", colour=colour)
         for operation in described["operations"]:
             if (operation["server"], operation["namespace"]) == (server["server"], server["namespace"]):
                 yield from _operation_lines(operation)
         for forward in described["forwards"]:
             if (server["server"], server["namespace"]) == ("rest", forward["namespace"]):
                 yield from _forward_lines(forward)
+        for skill in described["skills"]:
+            if (server["server"], server["namespace"]) == ("skill", skill["namespace"]):
+                yield from _skill_lines(skill)
+
+
+def _offers(server: "ServerDescription") -> str:
+    if server["server"] == "skill":
+        return f"{server['skills']} skills"
+    return f"{server['operations']} operations" + (f", {server['forwards']} forwarded" if server["forwards"] else "")
 
 
 def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
@@ -126,6 +133,14 @@ def _forward_lines(forward: "ForwardDescription") -> Iterator[str]:
     yield f"    passes requests on to {forward['target']}"
     yield f"    trusts {', '.join(forward['trusted_headers']) or 'no header of callers'}"
     yield from _example_lines(forward["example"])
+
+
+def _skill_lines(skill: "SkillDescription") -> Iterator[str]:
+    yield f"  {skill['name']}"
+    if skill["location"] is not None:
+        yield f"    files  {skill['location']}"
+    for tool in skill["tools"]:
+        yield f"    tool   {tool['name']}: {tool['from'] or tool['instruction']}"
 
 
 def _target_name(target: "TargetDescription") -> str:

@@ -127,7 +127,7 @@ def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listene
         (
             item.plan.kind.value,
             item.plan.namespace,
-            item.url + ("/mcp" if item.plan.kind.value == "mcp" else ""),
+            item.url + _PATHS.get(item.plan.kind.value, ""),
             _offers(item),
             ", ".join(_upstreams(documents, item)),
         )
@@ -142,9 +142,15 @@ def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listene
     hint(bold("ready", colour=colour) + "; stop with Ctrl-C")
 
 
+_PATHS = {"mcp": "/mcp", "skill": "/skills"}  # where clients begin
+
+
 def _offers(listener: "Listener") -> str:
     plan = listener.plan
-    counts = [(len(plan.operations), "tool" if plan.kind.value == "mcp" else "operation")]
+    if plan.kind.value == "skill":
+        counts = [(len(plan.skills), "skill")]
+    else:
+        counts = [(len(plan.operations), "tool" if plan.kind.value == "mcp" else "operation")]
     counts += [(len(plan.forwards), "forward")] if plan.forwards else []
     return ", ".join(f"{count} {noun}" if count == 1 else f"{count} {noun}s" for count, noun in counts)
 

@@ -14,8 +14,9 @@ from capably.model.capability import Bind, Capability, Info
 from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes, ExposesMcp, ExposesRest
 from capably.model.fields import Record, Value, values_of
+from capably.model.skills import ExposesSkill
 
-SERVER_KINDS: dict[str, type[Exposes]] = {"rest": ExposesRest, "mcp": ExposesMcp}
+SERVER_KINDS: dict[str, type[Exposes]] = {"rest": ExposesRest, "mcp": ExposesMcp, "skill": ExposesSkill}
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 Read: TypeAlias = Callable[[Node, str, "list[Diagnostic]"], Any]
@@ -94,7 +95,7 @@ def _servers(nodes: Iterable[Node], found: list[Diagnostic]) -> list[Exposes]:
     return decoded
 
 
-_KINDS_TO_COME = ("skill", "control")
+_KINDS_TO_COME = ("control",)
 _OLD_KINDS = {"http": "rest", "api": "rest", "agent-skill": "skill", "webhook": "rest"}
 
 

@@ -34,6 +34,7 @@ from capably.plan.parts import parts_of
 from capably.plan.requests import compile_base, compile_request
 from capably.plan.resolve import Caller, Decision, directory, resolve
 from capably.plan.routes import compile_route, placeholders
+from capably.plan.skills import compile_skills
 from capably.plan.target import Candidate, TargetParameter, candidates
 from capably.plan.unused import unused_with_keys
 from capably.plan.variables import NOTHING_GIVEN, Given, Variable, Variables
@@ -131,6 +132,7 @@ class _Compiler:
             span=server.node.span,
             port_span=server.value_span("port"),
             forwards=forwards,
+            skills=compile_skills(server, self.capability.exposes, self.found),
             gate=gate,
             freshness=self.freshness(server),
         )

@@ -8,7 +8,18 @@ from msgspec import json as msgspec_json
 
 from capably.plan.flow import Call
 from capably.plan.inputs import input_schema
-from capably.plan.operation import REST_OF_PATH, Consumed, Forward, Input, Operation, Plan, Target
+from capably.plan.operation import (
+    REST_OF_PATH,
+    Consumed,
+    Derived,
+    Forward,
+    Input,
+    Operation,
+    Plan,
+    SkillPlan,
+    SkillTool,
+    Target,
+)
 from capably.plan.outcome import Fault, Passage
 from capably.plan.passage import request_of
 from capably.upstream.request import Request, RequestError, build_request
@@ -23,6 +34,7 @@ class ServerDescription(TypedDict):
     port: Annotated[int, Meta(description="The port it listens on.")]
     operations: Annotated[int, Meta(description="How many operations or tools it offers.")]
     forwards: Annotated[int, Meta(description="How many paths it passes on as they are.")]
+    skills: Annotated[int, Meta(description="How many skills it describes.")]
 
 
 class TargetDescription(TypedDict):
@@ -99,6 +111,28 @@ class ForwardDescription(TypedDict):
     line: Annotated[int, Meta(description="The line of the document it stands on.")]
 
 
+SkillToolDescription = TypedDict(
+    "SkillToolDescription",
+    {
+        "name": str,
+        "description": str,
+        "from": Annotated[str | None, Meta(description="The operation it stands for: `namespace.action`.")],
+        "instruction": Annotated[str | None, Meta(description="Else the file of the skill that says how it is done.")],
+    },
+)
+
+
+class SkillDescription(TypedDict):
+    """A skill that agents can read."""
+
+    namespace: Annotated[str, Meta(description="Its server's name.")]
+    name: str
+    description: str
+    location: Annotated[str | None, Meta(description="The folder with its files; null when it has none.")]
+    tools: list[SkillToolDescription]
+    line: Annotated[int, Meta(description="The line of the document it stands on.")]
+
+
 class PlanDescription(TypedDict):
     """A plan."""
 
@@ -108,6 +142,7 @@ class PlanDescription(TypedDict):
     upstreams: Annotated[dict[str, str], Meta(description="Base URI by consumed namespace.")]
     operations: list[OperationDescription]
     forwards: list[ForwardDescription]
+    skills: list[SkillDescription]
 
 
 _SAMPLES: Mapping[str, Any] = {
@@ -124,6 +159,7 @@ NO_PLAN: PlanDescription = {
     "upstreams": {},
     "operations": [],
     "forwards": [],
+    "skills": [],
 }
 
 
@@ -140,12 +176,14 @@ def describe_plan(plan: Plan) -> PlanDescription:
                 "port": server.port,
                 "operations": len(server.operations),
                 "forwards": len(server.forwards),
+                "skills": len(server.skills),
             }
             for server in plan.servers
         ],
         "upstreams": dict(plan.upstreams),
         "operations": [describe_operation(item) for server in plan.servers for item in server.operations],
         "forwards": [describe_forward(item) for server in plan.servers for item in server.forwards],
+        "skills": [describe_skill(server.namespace, item) for server in plan.servers for item in server.skills],
     }
 
 
@@ -198,6 +236,28 @@ def _passed_on(forward: Forward) -> RequestDescription | None:
     except Fault:
         return None
     return describe_request(Call(forward.target, request, forward.scheme).shown)
+
+
+def describe_skill(namespace: str, skill: SkillPlan) -> SkillDescription:
+    """One skill: what its tools stand for, and where its files are."""
+    return {
+        "namespace": namespace,
+        "name": skill.name,
+        "description": skill.description,
+        "location": str(skill.folder.path) if skill.folder is not None else None,
+        "tools": [_skill_tool(tool) for tool in skill.tools],
+        "line": skill.span.line,
+    }
+
+
+def _skill_tool(tool: SkillTool) -> SkillToolDescription:
+    means = tool.means
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "from": f"{means.namespace}.{means.action}" if isinstance(means, Derived) else None,
+        "instruction": means if isinstance(means, str) else None,
+    }
 
 
 def _input(item: Input) -> InputDescription:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from capably.diagnostics import Span
+from capably.folder import Folder
 from capably.plan.answer import Answer
 from capably.plan.gate import Gate
 from capably.plan.raw_format import JSON, RawFormat
@@ -27,6 +28,7 @@ class Kind(StrEnum):
 
     REST = "rest"
     MCP = "mcp"
+    SKILL = "skill"
 
 
 class Location(StrEnum):
@@ -199,6 +201,41 @@ class Freshness:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """What a tool of a skill stands for: an operation or tool of another server of the document."""
+
+    namespace: str
+    action: str
+    mode: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class SkillTool:
+    """A tool of a skill: it stands for an operation, or names the file of the skill that says how it is done."""
+
+    name: str
+    description: str
+    means: Derived | str
+    parts: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkillPlan:
+    """A skill: what is said of it, its tools, and the folder with its files.
+
+    ``stated`` holds what the document says of it beside name and description, by the keys of Agent Skills.
+    """
+
+    name: str
+    description: str
+    stated: Mapping[str, Any]
+    tools: tuple[SkillTool, ...]
+    folder: Folder | None
+    span: Span
+    parts: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServerPlan:
     """One server: where it listens, what it offers and who may call it.
 
@@ -217,9 +254,15 @@ class ServerPlan:
     span: Span
     port_span: Span
     forwards: tuple[Forward, ...] = ()
+    skills: tuple[SkillPlan, ...] = ()
     gate: Gate | None = None
     freshness: Freshness = Freshness()
     over_stdio: bool = False
+
+    @property
+    def offers_something(self) -> bool:
+        """Whether there is anything to serve."""
+        return bool(self.operations or self.forwards or self.skills)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from capably.diagnostics import Diagnostic, Span
 from capably.model.consumes import Consumes
 from capably.model.exposes import Exposed, ExposedResource, Exposes
 from capably.model.fields import Record
-from capably.plan.operation import Forward, Operation, Plan, ServerPlan
+from capably.model.skills import Skill
+from capably.plan.operation import Forward, Operation, Plan, ServerPlan, SkillPlan, SkillTool
 from capably.plan.target import Candidate
 
 _OF_THE_ENTRY = ("baseUri", "inputParameters", "authentication", "tunnel")
@@ -43,6 +44,11 @@ def parts_of_forward(server: Exposes, resource: ExposedResource, entry: Consumes
     return tuple(dict.fromkeys((*ours, *_written(entry, *_OF_THE_ENTRY))))
 
 
+def parts_of_skill(server: Exposes, skill: Skill) -> tuple[Span, ...]:
+    """The ranges of text that say what a skill is; its tools are parts of their own."""
+    return (*_written(server, "authentication"), *_written(skill, "name", "location"))
+
+
 def _written(record: Record, *keys: str) -> Iterator[Span]:
     """Where the values of those keys stand that are written, with the keys themselves."""
     for key in keys:
@@ -52,14 +58,22 @@ def _written(record: Record, *keys: str) -> Iterator[Span]:
 
 
 def without_faulty(plan: Plan, diagnostics: Iterable[Diagnostic]) -> Plan:
-    """The plan without the operations and forwards that an error keeps from being served."""
+    """The plan without the operations, forwards and skills that an error keeps from being served."""
     faults = [item.span for item in diagnostics if item.is_error]
     return replace(plan, servers=tuple(_sound(server, faults) for server in plan.servers)) if faults else plan
 
 
 def _sound(server: ServerPlan, faults: list[Span]) -> ServerPlan:
-    def is_sound(item: Operation | Forward) -> bool:
+    def is_sound(item: Operation | Forward | SkillPlan | SkillTool) -> bool:
         return not any(part.contains(fault) for part in item.parts for fault in faults)
 
-    operations = tuple(item for item in server.operations if is_sound(item))
-    return replace(server, operations=operations, forwards=tuple(item for item in server.forwards if is_sound(item)))
+    return replace(
+        server,
+        operations=tuple(item for item in server.operations if is_sound(item)),
+        forwards=tuple(item for item in server.forwards if is_sound(item)),
+        skills=tuple(
+            replace(skill, tools=tuple(tool for tool in skill.tools if is_sound(tool)))
+            for skill in server.skills
+            if is_sound(skill)
+        ),
+    )
