@@ -5,7 +5,6 @@ never followed to another origin (see :mod:`capably.upstream.client`), and diges
 """
 
 import secrets
-import ssl
 import time
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import TypeAlias
@@ -18,7 +17,7 @@ from capably.upstream.auth.signer import Signer
 from capably.upstream.client import Client
 from capably.upstream.reply import Reply, Trouble, UpstreamError
 from capably.upstream.request import Request
-from capably.upstream.tls import client_context
+from capably.upstream.tls import ResumingContext, client_context
 from capably.upstream.token_keeper import TokenKeeper, settled
 
 _UNAUTHORIZED = 401  # RFC 9110, section 15.5.2
@@ -37,7 +36,7 @@ class Authenticator:
         self._client = client
         self._tokens = TokenKeeper(client.send, time.monotonic)
         self._sessions: dict[tuple[Digest, str], Session] = {}
-        self._contexts: dict[Certificate, ssl.SSLContext] = {}
+        self._contexts: dict[Certificate, ResumingContext] = {}
 
     async def aclose(self) -> None:
         """End what is going on in the background."""
@@ -142,7 +141,7 @@ class Authenticator:
         while len(self._sessions) > _SESSIONS:
             del self._sessions[next(iter(self._sessions))]
 
-    def _context(self, scheme: Certificate) -> ssl.SSLContext:
+    def _context(self, scheme: Certificate) -> ResumingContext:
         if scheme not in self._contexts:
             self._contexts[scheme] = client_context(scheme)
         return self._contexts[scheme]

@@ -1,29 +1,32 @@
-"""The only place that opens outbound connections.
+"""The only way out: upstream calls over HTTP/1.1.
 
 Redirects are followed within the same origin only, so credentials never travel to another host. Bodies are capped; an
-event stream is handed on as it arrives. Proxies come from the environment (``HTTPS_PROXY``, ``NO_PROXY``).
+event stream is handed on as it arrives. A cancelled call closes its connection. Proxies come from the environment
+(``HTTPS_PROXY``, ``NO_PROXY``).
 """
 
 import asyncio
 import contextlib
-import ssl
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
-from capably import __version__
+from capably.upstream.address import Address, address_of, cut_url
+from capably.upstream.connection import Deadline, StaleError
+from capably.upstream.decoding import decoded
+from capably.upstream.exchange import Exchange
+from capably.upstream.head import Framing, framing_of, head_of
+from capably.upstream.pool import Pool, Way
 from capably.upstream.reply import Reply, Trouble, UpstreamError
 from capably.upstream.request import Request
+from capably.upstream.tls import ResumingContext
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 5
-_CHUNK = 64 * 1024
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""Methods whose request may be sent again when a kept connection was closed under it (RFC 9110, section 9.2.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +45,18 @@ class Client:
     def __init__(self, limits: ClientLimits) -> None:
         """Keep the limits; connections are opened when they are needed."""
         self._limits = limits
-        self._session: aiohttp.ClientSession | None = None
+        self._pool = Pool(limits.connect_s)
         self._proxies = getproxies()
 
     async def __aenter__(self) -> Self:
-        """Open the pool."""
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=30),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._limits.connect_s),
-            headers={"User-Agent": f"capably/{__version__}"},
-            skip_auto_headers=("Content-Type",),
-        )
+        """Begin; nothing is opened yet."""
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        await self._pool.aclose()
 
-    async def send(self, request: Request, tls: ssl.SSLContext | None = None) -> Reply:
+    async def send(self, request: Request, tls: ResumingContext | None = None) -> Reply:
         """Make one call.
 
         Args:
@@ -71,12 +66,20 @@ class Client:
         Raises:
             UpstreamError: there is no usable answer, or none in time.
         """
-        with _told(self._limits):
-            async with asyncio.timeout(self._limits.answer_s):
-                return await self._send(request, tls)
+        deadline = Deadline.within(self._limits.answer_s)
+        url = request.url
+        for _ in range(_MAX_REDIRECTS):
+            exchange = await self._exchanged(request, url, tls, request.body, deadline)
+            location = exchange.header("location") if exchange.status in _REDIRECTS else None
+            if location is None:
+                return self._reply(exchange, request)
+            if exchange.stream is not None:
+                await exchange.stream.aclose()
+            url = _same_origin(request, url, location)
+        raise UpstreamError(Trouble.REDIRECT, f"more than {_MAX_REDIRECTS} redirects")
 
     async def open(
-        self, request: Request, tls: ssl.SSLContext | None = None, body: AsyncIterable[bytes] | None = None
+        self, request: Request, tls: ResumingContext | None = None, body: AsyncIterable[bytes] | None = None
     ) -> Reply:
         """Make one call and hand everything on as it is: no redirect is followed, nothing is decoded or kept.
 
@@ -93,82 +96,77 @@ class Client:
         Raises:
             UpstreamError: there is no answer, or none in time.
         """
-        with _told(self._limits):
-            async with asyncio.timeout(self._limits.answer_s) as patience:
-                sent = request.body if body is None else _paced(body, patience, self._limits.answer_s)
-                response = await self._request(request, request.url, tls, data=sent, decode=False)
-        headers = tuple((name.lower(), value) for name, value in response.headers.items())
-        return Reply(response.status, headers, stream=_Stream(response, self._limits))
+        if body is None:
+            deadline = Deadline.within(self._limits.answer_s)
+            exchange = await self._exchanged(request, request.url, tls, request.body, deadline, streams_all=True)
+        else:
+            try:
+                async with asyncio.timeout(self._limits.answer_s) as patience:
+                    paced = _paced(body, patience, self._limits.answer_s)
+                    exchange = await self._exchanged(request, request.url, tls, paced, None, streams_all=True)
+            except TimeoutError as problem:
+                raise UpstreamError(Trouble.TIMEOUT, f"no answer within {self._limits.answer_s:g} s") from problem
+        return Reply(exchange.status, tuple(exchange.headers), stream=exchange.stream)
 
-    async def _send(self, request: Request, tls: ssl.SSLContext | None) -> Reply:
-        url = request.url
-        for _ in range(_MAX_REDIRECTS):
-            response = await self._request(request, url, tls, data=request.body)
-            location = response.headers.get("Location")
-            if response.status not in _REDIRECTS or location is None:
-                return await self._reply(response, request.answer_bytes)
-            response.release()
-            url = _same_origin(request, url, location)
-        raise UpstreamError(Trouble.REDIRECT, f"more than {_MAX_REDIRECTS} redirects")
-
-    async def _request(
+    async def _exchanged(
         self,
         request: Request,
         url: str,
-        tls: ssl.SSLContext | None,
+        tls: ResumingContext | None,
+        body: AsyncIterable[bytes] | bytes | None,
+        deadline: Deadline | None,
         *,
-        data: AsyncIterable[bytes] | bytes | None,
-        decode: bool = True,
-    ) -> aiohttp.ClientResponse:
-        if self._session is None:
-            raise RuntimeError("the client is used outside of its context")
-        return await self._session.request(
-            request.method,
-            URL(url, encoded=True),
-            headers=CIMultiDict(request.headers),
-            data=data,
-            allow_redirects=False,
-            auto_decompress=decode,
-            proxy=self._proxy(url) if self._proxies else None,
-            ssl=tls if tls is not None else True,
-        )
+        streams_all: bool = False,
+    ) -> Exchange:
+        """The answer to a request, over a kept connection if there is one."""
+        way, target = self._way(url, tls)
+        framing = framing_of(request, body)
+        head = head_of(request, way, target, framing, decodes=not streams_all)
+        cap = self._limits.answer_bytes if request.answer_bytes is None else request.answer_bytes
+        connection = self._pool.kept(way)
+        while True:
+            is_kept = connection is not None
+            connection = connection or await self._pool.opened(way, deadline)
+            exchange = Exchange(connection, request.method, cap, self._limits.stream_idle_s, streams_all=streams_all)
+            try:
+                await connection.carry(exchange, head, body, deadline, chunked=framing is Framing.CHUNKED)
+            except StaleError as problem:
+                is_spent = body is not None and not isinstance(body, bytes)
+                if not is_kept or is_spent or request.method not in _IDEMPOTENT:
+                    raise UpstreamError(Trouble.BROKEN, "the upstream closed the connection") from problem
+                connection = None
+            except UpstreamError as problem:
+                if problem.trouble is Trouble.TOO_LARGE and request.answer_bytes is not None:
+                    problem.told = f"it holds more than the {cap:,} bytes that `maxBinarySize` allows"
+                raise
+            else:
+                return exchange
 
-    def _proxy(self, url: str) -> str | None:
-        parts = urlsplit(url)
-        if proxy_bypass(parts.hostname or ""):
-            return None
-        return self._proxies.get(parts.scheme)
-
-    async def _reply(self, response: aiohttp.ClientResponse, answer_bytes: int | None) -> Reply:
-        headers = tuple((name.lower(), value) for name, value in response.headers.items())
-        if response.content_type == "text/event-stream":
-            return Reply(response.status, headers, stream=_Stream(response, self._limits))
+    def _way(self, url: str, tls: ResumingContext | None) -> tuple[Way, str]:
+        """How a URL is reached, and the target to ask for there."""
         try:
-            body = await _read(response, self._limits.answer_bytes if answer_bytes is None else answer_bytes)
-        except UpstreamError as problem:
-            response.close()
-            if answer_bytes is not None:
-                problem.told = f"it holds more than the {answer_bytes:,} bytes that `maxBinarySize` allows"
-            raise
-        except BaseException:
-            response.close()
-            raise
-        return Reply(response.status, headers, body)
+            address, target = cut_url(url)
+            proxy = self._proxy(address) if self._proxies else None
+        except ValueError as problem:
+            raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
+        return Way(address, proxy, tls), target
 
+    def _proxy(self, address: Address) -> Address | None:
+        named = self._proxies.get(address.scheme)
+        if not named or proxy_bypass(address.host):
+            return None
+        return address_of(named if "://" in named else f"http://{named}")
 
-@contextlib.contextmanager
-def _told(limits: ClientLimits) -> Iterator[None]:
-    """Tell every failure of a call as one kind of error."""
-    try:
-        yield
-    except (TimeoutError, aiohttp.ServerTimeoutError) as problem:
-        raise UpstreamError(Trouble.TIMEOUT, f"no answer within {limits.answer_s:g} s") from problem
-    except aiohttp.ClientConnectorError as problem:
-        raise UpstreamError(Trouble.UNREACHABLE, str(problem)) from problem
-    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as problem:
-        raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
-    except (aiohttp.ClientError, ConnectionError) as problem:
-        raise UpstreamError(Trouble.BROKEN, str(problem) or type(problem).__name__) from problem
+    def _reply(self, exchange: Exchange, request: Request) -> Reply:
+        headers = tuple(exchange.headers)
+        if exchange.stream is not None:
+            return Reply(exchange.status, headers, stream=exchange.stream)
+        body = exchange.chunks[0] if len(exchange.chunks) == 1 else b"".join(exchange.chunks)
+        coding = exchange.header("content-encoding")
+        if coding and body:
+            cap = self._limits.answer_bytes if request.answer_bytes is None else request.answer_bytes
+            body = decoded(coding, body, cap)
+        return Reply(exchange.status, headers, body)
 
 
 async def _paced(body: AsyncIterable[bytes], patience: asyncio.Timeout, seconds: float) -> AsyncIterator[bytes]:
@@ -187,57 +185,15 @@ async def _paced(body: AsyncIterable[bytes], patience: asyncio.Timeout, seconds:
     last_until(clock() + seconds)
 
 
-async def _read(response: aiohttp.ClientResponse, cap: int) -> bytes:
-    declared = response.content_length
-    if declared is not None and declared > cap:
-        raise UpstreamError(Trouble.TOO_LARGE, f"{declared} bytes")
-    if declared is not None and "Content-Encoding" not in response.headers:
-        return await response.read()
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        size += len(chunk)
-        if size > cap:
-            raise UpstreamError(Trouble.TOO_LARGE, f"more than {cap} bytes")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
 def _same_origin(request: Request, url: str, location: str) -> str:
     """Where a redirect leads, if it may be followed: RFC 9110, section 15.4, with our own limits."""
     try:
         target = urljoin(url, location)
-        here, there = URL(url), URL(target)
-        is_same = here.origin() == there.origin() and here.user == there.user
+        (here, _), (there, path) = cut_url(url), cut_url(target)
     except ValueError as problem:
         raise UpstreamError(Trouble.REDIRECT, "redirected to what is not a URL") from problem
-    if not is_same:
-        raise UpstreamError(Trouble.REDIRECT, f"redirected to another origin: {there.origin()}")
+    if here != there:
+        raise UpstreamError(Trouble.REDIRECT, f"redirected to another origin: {there.scheme}://{there.authority}")
     if request.method not in {"GET", "HEAD"}:
-        raise UpstreamError(Trouble.REDIRECT, f"a {request.method} was redirected to {there.raw_path}")
+        raise UpstreamError(Trouble.REDIRECT, f"a {request.method} was redirected to {path}")
     return target
-
-
-class _Stream:
-    """An event stream: chunks as they come, closed by whoever reads it."""
-
-    def __init__(self, response: aiohttp.ClientResponse, limits: ClientLimits) -> None:
-        self._response = response
-        self._idle_s = limits.stream_idle_s
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        chunks = self._response.content.iter_any()
-        while True:
-            try:
-                async with asyncio.timeout(self._idle_s):
-                    chunk = await anext(chunks, None)
-            except TimeoutError as problem:
-                raise UpstreamError(Trouble.TIMEOUT, f"no event within {self._idle_s:g} s") from problem
-            except (aiohttp.ClientError, ConnectionError) as problem:
-                raise UpstreamError(Trouble.BROKEN, str(problem) or type(problem).__name__) from problem
-            if chunk is None:
-                return
-            yield chunk
-
-    async def aclose(self) -> None:
-        self._response.close()

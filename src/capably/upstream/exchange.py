@@ -1,0 +1,243 @@
+"""One request and its answer on a connection (HTTP/1.1: RFC 9112), as the parser tells it.
+
+An answer is collected up to a cap, or handed on as a stream as soon as its headers are there. The connection that
+carries the exchange feeds the parser; nothing here opens or reads sockets.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from httptools import HttpResponseParser
+
+from capably.upstream.reply import Trouble, UpstreamError
+
+_HEADER_BYTES = 256 * 1024
+_BUFFERED = 256 * 1024  # bytes of a stream that may wait for their reader before the upstream has to wait
+_EVENTS = "text/event-stream"
+_OK = 200  # statuses below are interim: RFC 9110, section 15.2
+
+
+class Carrier(Protocol):
+    """The connection, as far as an exchange needs it."""
+
+    def pause(self) -> None:
+        """Let the upstream wait."""
+        ...
+
+    def resume(self) -> None:
+        """Let it go on."""
+        ...
+
+    def abort(self) -> None:
+        """Give the exchange up."""
+        ...
+
+
+class Body:
+    """The body of an answer that is handed on while it arrives (a ``ByteStream``)."""
+
+    def __init__(self, carrier: Carrier, idle_s: float) -> None:
+        self._carrier = carrier
+        self._idle_s = idle_s
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._is_paused = False
+        self._is_over = False
+        self._problem: UpstreamError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def feed(self, chunk: bytes) -> None:
+        """Take what has arrived."""
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > _BUFFERED and not self._is_paused:
+            self._is_paused = True
+            self._carrier.pause()
+        self._wake()
+
+    def end(self, problem: UpstreamError | None = None) -> None:
+        """Nothing more will arrive."""
+        if not self._is_over:
+            self._is_over = True
+            self._problem = problem
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            while self._chunks:
+                chunk = self._chunks.popleft()
+                self._size -= len(chunk)
+                if self._is_paused and self._size <= _BUFFERED // 2:
+                    self._is_paused = False
+                    self._carrier.resume()
+                yield chunk
+            if self._is_over:
+                break
+            await self._more()
+        if self._problem is not None:
+            raise self._problem
+
+    async def _more(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(self._idle_s):
+                await self._waiter
+        except TimeoutError as problem:
+            self._carrier.abort()
+            raise UpstreamError(Trouble.TIMEOUT, f"no event within {self._idle_s:g} s") from problem
+        finally:
+            self._waiter = None
+
+    async def aclose(self) -> None:
+        """Stop reading; the call is cancelled when it has not ended."""
+        self._chunks.clear()
+        self._size = 0
+        if not self._is_over:
+            self.end()
+            self._carrier.abort()
+
+
+class Exchange:
+    """What is known of an answer so far; the parser calls its ``on_`` methods.
+
+    ``answered`` is done when the answer can be handed on: with its whole body, or with ``stream``.
+    """
+
+    __slots__ = (
+        "_cap",
+        "_carrier",
+        "_header_bytes",
+        "_idle_s",
+        "_is_headless",
+        "_size",
+        "answered",
+        "chunks",
+        "ends_with_connection",
+        "has_begun",
+        "has_headers",
+        "headers",
+        "is_complete",
+        "is_kept_alive",
+        "parser",
+        "status",
+        "stream",
+        "streams_all",
+    )
+
+    def __init__(self, carrier: Carrier, method: str, cap: int, idle_s: float, *, streams_all: bool) -> None:
+        """Wait for the answer to a request.
+
+        Args:
+            carrier: the connection.
+            method: the request's method: the answer to HEAD has no body, whatever its headers say.
+            cap: the most bytes that are collected.
+            idle_s: the longest pause in a stream.
+            streams_all: hand every body on as a stream, not event streams alone.
+        """
+        self._carrier = carrier
+        self._cap = cap
+        self._idle_s = idle_s
+        self._is_headless = method in {"HEAD", "CONNECT"}
+        self._size = 0
+        self._header_bytes = 0
+        self.streams_all = streams_all
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.status = 0
+        self.headers: list[tuple[str, str]] = []
+        self.chunks: list[bytes] = []
+        self.stream: Body | None = None
+        self.has_begun = False
+        self.has_headers = False
+        self.is_complete = False
+        self.is_kept_alive = False
+        self.ends_with_connection = False
+        self.parser = HttpResponseParser(self)
+
+    def header(self, name: str) -> str | None:
+        """The first header of that lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def fail(self, problem: UpstreamError) -> None:
+        """Tell whoever waits, or whoever reads the stream."""
+        if self.stream is not None:
+            self.stream.end(problem)
+        elif not self.answered.done():
+            self.answered.set_exception(problem)
+
+    def on_message_begin(self) -> None:
+        """An answer begins; one after the end of ours answers nothing that was asked."""
+        if self.is_complete:
+            self.is_kept_alive = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; trailers are left out."""
+        if self.has_headers:
+            return
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > _HEADER_BYTES:
+            raise ValueError("its headers are too large")
+        self.headers.append((name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")))
+
+    def on_headers_complete(self) -> None:
+        """The headers are there: decide what becomes of the body."""
+        if self.is_complete:
+            return
+        self.status = self.parser.get_status_code()
+        if self.status < _OK:
+            self.headers.clear()
+            return
+        self.has_headers = True
+        is_stream = self.streams_all or (self.header("content-type") or "").lower().startswith(_EVENTS)
+        if is_stream:
+            self.stream = Body(self._carrier, self._idle_s)
+            if not self.answered.done():
+                self.answered.set_result(None)
+        if self._is_headless:
+            self._complete(is_kept_alive=self.parser.should_keep_alive())
+            return
+        length = self.header("content-length")
+        self.ends_with_connection = length is None and self.header("transfer-encoding") is None
+        if not is_stream and length is not None and int(length) > self._cap:
+            self._too_large(f"{length} bytes")
+
+    def on_body(self, chunk: bytes) -> None:
+        """A part of the body."""
+        if self.is_complete:
+            return
+        if self.stream is not None:
+            self.stream.feed(chunk)
+            return
+        self._size += len(chunk)
+        if self._size > self._cap:
+            self._too_large(f"more than {self._cap} bytes")
+        else:
+            self.chunks.append(chunk)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole."""
+        if self.has_headers and not self.is_complete:
+            self._complete(is_kept_alive=self.parser.should_keep_alive())
+
+    def end_of_connection(self) -> bool:
+        """The connection ended; whether that is how this answer ends (RFC 9112, section 6.3)."""
+        if self.has_headers and self.ends_with_connection and not self.is_complete:
+            self._complete(is_kept_alive=False)
+        return self.is_complete
+
+    def _complete(self, *, is_kept_alive: bool) -> None:
+        self.is_complete = True
+        self.is_kept_alive = is_kept_alive
+        if self.stream is not None:
+            self.stream.end()
+        elif not self.answered.done():
+            self.answered.set_result(None)
+
+    def _too_large(self, size: str) -> None:
+        self.fail(UpstreamError(Trouble.TOO_LARGE, size))
+        self._carrier.abort()
