@@ -22,8 +22,9 @@ from urllib.parse import parse_qsl, urlsplit
 from capably.examine import Examined, examine, examine_with
 from capably.expr.names import fold
 from capably.load import find_documents
+from capably.plan.consumed import Consumed
 from capably.plan.description import sample_inputs
-from capably.plan.operation import Consumed, Operation
+from capably.plan.operation import Operation
 from capably.plan.target import Candidate, candidates
 from capably.plan.variables import Given, VariableKind
 from capably.upstream.request import Request, RequestError, build_request

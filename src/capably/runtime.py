@@ -1,14 +1,20 @@
 """Performs what a flow asks for: drives the generator, makes its calls, tells failures as faults."""
 
+import asyncio
 import logging
-from typing import Self
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Self, TypeAlias
 
+from capably.driver import drive
 from capably.plan.answer import Loss
 from capably.plan.caller import Caller
-from capably.plan.flow import Call, run
+from capably.plan.effects import Call, Execute, Start
+from capably.plan.flow import run
+from capably.plan.interpreter import run_flow
 from capably.plan.operation import Forward, Inputs, Operation
 from capably.plan.outcome import Fault, Outcome, Passage
 from capably.plan.passage import outcome_of, request_of
+from capably.plan.steps import Flow, Script
 from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.reply import Reply, Trouble, UpstreamError
@@ -29,11 +35,26 @@ _FAULTS: dict[Trouble, tuple[int, str, str]] = {
 }
 
 
+RunScript: TypeAlias = Callable[[Script, Mapping[str, Any]], Awaitable[Any]]
+"""Runs a script with its context in a sandbox and returns its result. Raises :class:`Fault`."""
+
+
+async def no_scripts(script: Script, _context: Mapping[str, Any]) -> Any:
+    """Runs no script.
+
+    Raises:
+        Fault: always, status 501.
+    """
+    detail = f"`{script.main.name}` is not run: scripts are switched off"
+    raise Fault(501, "no-scripts", "Scripts are not run here", detail)
+
+
 class Runtime:
     """Runs operations of one plan; an async context manager that owns the upstream connections."""
 
-    def __init__(self, limits: ClientLimits) -> None:
+    def __init__(self, limits: ClientLimits, run_script: RunScript = no_scripts) -> None:
         """Prepare; nothing is opened before the context is entered."""
+        self._run_script = run_script
         self._client = Client(limits)
         self._authenticator = Authenticator(self._client)
         self._told: set[Loss] = set()
@@ -48,12 +69,15 @@ class Runtime:
         await self._authenticator.aclose()
         await self._client.__aexit__(*exc)
 
-    async def invoke(self, operation: Operation, inputs: Inputs, _caller: Caller) -> Outcome:
+    async def invoke(self, operation: Operation, inputs: Inputs, caller: Caller) -> Outcome:
         """Run an operation with accepted inputs.
 
         Raises:
             Fault: the inputs cannot be sent, or the upstream gave no usable answer.
+            InputRequiredError: a flow asks its caller, who has to come again with the answer.
         """
+        if isinstance(operation.work, Flow):
+            return await self._run_flow(operation, operation.work, inputs, caller)
         flow = run(operation, inputs)
         try:
             call = next(flow)
@@ -65,6 +89,35 @@ class Runtime:
             return outcome
         finally:
             flow.close()
+
+    async def _run_flow(self, operation: Operation, flow: Flow, inputs: Inputs, caller: Caller) -> Outcome:
+        turns = run_flow(operation, inputs, dict(caller.journal) if flow.asks else None)
+        deadline = asyncio.timeout(flow.deadline_s)
+        try:
+            async with deadline:
+                outcome = await drive(turns, self._perform_step, caller, len(flow.steps))
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            detail = f"`{operation.name}` did not end within {flow.deadline_s:g} s; what it had started was stopped"
+            raise Fault(504, "flow-deadline", "The operation took too long", detail) from None
+        if outcome.step:
+            _log.warning("%s: step %s: the upstream answered %d", operation.name, outcome.step, outcome.status)
+        self._tell(outcome)
+        return outcome
+
+    async def _perform_step(self, start: Start) -> Any:
+        effect = start.effect
+        if isinstance(effect, Execute):
+            return await self._run_script(effect.script, effect.context)
+        if not isinstance(effect, Call):
+            raise TypeError("questions are asked by the driver")
+        reply = await self._perform(effect)
+        if reply.stream is not None and effect.is_whole:
+            await reply.stream.aclose()
+            detail = f"`{effect.namespace}` answers with a stream, which only the last step of a flow can pass on"
+            raise Fault(502, "upstream-unreadable", "The upstream's answer cannot be read", detail)
+        return reply
 
     def _tell(self, outcome: Outcome) -> None:
         """Log what outputs lost; each once, for an upstream that does it does it with every answer."""

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from capably.examine import Examined, examine_with
-from capably.plan.operation import Consumed, Operation
+from capably.plan.consumed import Consumed
+from capably.plan.operation import Operation
 from capably.plan.variables import Given
 from capably.render.text import render_text
 from capably.upstream.request import Request, build_request

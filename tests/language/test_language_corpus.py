@@ -16,8 +16,8 @@ from capably.capabilities import THREADS_RUNS
 from capably.codes import CODES
 from capably.examine import Examined, examine
 from capably.load import find_documents
+from capably.plan.consumed import Consumed
 from capably.plan.description import sample_inputs
-from capably.plan.operation import Consumed
 from capably.upstream.request import Request, build_request
 
 CORPUS = Path(os.environ.get("CAPABLY_CORPUS") or Path(__file__).parents[3] / "shared" / "corpus")

@@ -12,7 +12,8 @@ import uvicorn
 from capably.diagnostics import Span
 from capably.plan.answer import Answer
 from capably.plan.caller import Caller, Invoke
-from capably.plan.operation import Consumed, Hints, Input, Inputs, Kind, Location, Operation, Origin, ServerPlan, Target
+from capably.plan.consumed import Consumed, Target
+from capably.plan.operation import Hints, Input, Inputs, Kind, Location, Operation, Origin, ServerPlan
 from capably.plan.outcome import Fault, Outcome
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import build_app

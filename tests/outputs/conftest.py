@@ -15,7 +15,8 @@ import pytest
 from capably.app import Listener, open_documents, running
 from capably.examine import Examined, examine
 from capably.loop import _loop_factory
-from capably.plan.flow import Call, run
+from capably.plan.effects import Call
+from capably.plan.flow import run
 from capably.plan.operation import Operation
 from capably.plan.outcome import Outcome
 from capably.plan.variables import Given

@@ -8,8 +8,8 @@ import pytest
 
 from capably.diagnostics import Span
 from capably.load import read_beside
+from capably.plan.consumed import Consumed
 from capably.plan.formats import DEFAULT_MAX_BYTES, read_nothing
-from capably.plan.operation import Consumed
 from capably.plan.raw_format import RawFormat
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from capably.examine import Examined, examine_with
+from capably.plan.consumed import Consumed
 from capably.plan.inputs import accept
-from capably.plan.operation import Consumed, Operation
+from capably.plan.operation import Operation
 from capably.plan.variables import Given
 from capably.upstream.request import Request, build_request
 

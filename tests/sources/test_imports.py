@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from capably.examine import Examined, examine
-from capably.plan.operation import Consumed
+from capably.plan.consumed import Consumed
 from capably.render.text import render_text
 
 Write = Callable[[str, str], Path]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from capably.examine import Examined, examine, examine_with
-from capably.plan.operation import Consumed
+from capably.plan.consumed import Consumed
 from capably.plan.variables import Given
 from capably.startup import missing_values
 

@@ -156,7 +156,7 @@ def _offers(listener: "Listener") -> str:
 
 
 def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[str]:
-    from capably.plan.operation import Consumed
+    from capably.plan.consumed import Consumed
 
     works = [operation.work for operation in listener.plan.operations]
     used = dict.fromkeys(work.target.namespace for work in works if isinstance(work, Consumed))

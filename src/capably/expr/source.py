@@ -1,7 +1,7 @@
 """Where a value of an upstream request comes from, compiled once and evaluated per call.
 
-A source is a constant, a caller's input, a field of one, or text around other sources. ``ABSENT`` is the value of an
-optional input nobody gave: whatever it would have filled is left out of the request.
+A source is a constant, a caller's input, a field of one, a node of an earlier result, or text around other sources.
+``ABSENT`` is the value of an optional input nobody gave: whatever it would have filled is left out of the request.
 """
 
 import json
@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
+
+from capably.expr.jsonpath import AnyPath
 
 
 class _Absent(Enum):
@@ -34,6 +36,17 @@ class FromInput:
     fields: tuple[str, ...] = ()
 
 
+RESULTS: Final = "$"
+"""The name among the values under which the results of earlier steps stand, as an object of results by step."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromPath:
+    """What a path leads to in the results of earlier steps; absent where that is nothing or null."""
+
+    path: AnyPath
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """Text with holes: literal parts and sources, joined."""
@@ -55,7 +68,7 @@ class Items:
     items: "tuple[Source, ...]"
 
 
-Source: TypeAlias = Constant | FromInput | Text | Fields | Items
+Source: TypeAlias = Constant | FromInput | FromPath | Text | Fields | Items
 
 
 def evaluate(source: Source, inputs: Mapping[str, Any]) -> Any:
@@ -66,6 +79,9 @@ def evaluate(source: Source, inputs: Mapping[str, Any]) -> Any:
         return source.value
     if isinstance(source, Text):
         return join(source, inputs, as_text)
+    if isinstance(source, FromPath):
+        found = source.path.find(inputs.get(RESULTS))
+        return ABSENT if found is None else found
     if isinstance(source, Fields):
         values = ((name, evaluate(leaf, inputs)) for name, leaf in source.fields)
         return {name: value for name, value in values if value is not ABSENT}

@@ -6,6 +6,7 @@ from capably.document import Node
 from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes
 from capably.model.fields import Record, key
+from capably.model.flows import Aggregate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Capability(Record):
     binds: tuple[Bind, ...] = ()
     consumes: tuple[Consumes, ...] = ()
     exposes: tuple[Exposes, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
     not_imported: frozenset[str] = frozenset()
 
     @property

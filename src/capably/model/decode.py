@@ -14,6 +14,7 @@ from capably.model.capability import Bind, Capability, Info
 from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes, ExposesMcp, ExposesRest
 from capably.model.fields import Record, Value, values_of
+from capably.model.flows import Aggregate
 from capably.model.skills import ExposesSkill
 
 SERVER_KINDS: dict[str, type[Exposes]] = {"rest": ExposesRest, "mcp": ExposesMcp, "skill": ExposesSkill}
@@ -56,6 +57,7 @@ def decode(version: str, file: str, root: Mapping) -> tuple[Capability, list[Dia
         binds=tuple(_records(Bind, _both(root, body, "binds"), "binds", found)),
         consumes=tuple(_records(Consumes, _both(root, body, "consumes"), "consumes", found)),
         exposes=tuple(_servers(_both(root, body, "exposes"), found)),
+        aggregates=tuple(_records(Aggregate, _both(root, body, "aggregates"), "aggregates", found)),
     )
     _unknown_keys(root, _ROOT_KEYS, "the document", found)
     _unknown_keys(body, _BODY_KEYS, "capability", found)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from capably.document import Node
 from capably.model.auth import Authentication
 from capably.model.fields import OURS, Record, key
+from capably.model.flows import StepMapping, StepRecord
 from capably.model.values import Output, Parameter
 
 
@@ -30,9 +31,11 @@ class Exposed(Record):
     call: str | None = key("call", "The consumed operation: `namespace.operation`.")
     with_: dict[str, Node] | None = key("with", "Values for the consumed operation's parameters.")
     ref: str | None = key("ref", "A flow of an aggregate.")
-    steps: Node | None = key("steps", "Several calls in a row.")
-    mappings: Node | None = key("mappings", "How step results become the answer.")
+    steps: tuple[StepRecord, ...] = key("steps", "Several steps in a row.", default=())
+    mappings: tuple[StepMapping, ...] = key("mappings", "How step results become the answer.", default=())
     outputs: tuple[Output, ...] = key("outputParameters", "What the answer is made of.", default=())
+    deadline: str | None = key("deadline", "The longest an operation with steps may take, such as 30s.", since=OURS)
+    confirm: bool | None = key("confirm", "MCP: the caller is asked before it runs.", since=OURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,23 +12,12 @@ from capably.model.capability import Capability
 from capably.model.exposes import Exposed, ExposedOperation, ExposedResource, Exposes, ExposesMcp, ExposesRest, Tool
 from capably.model.values import Parameter
 from capably.plan.binding import Binder, Front
+from capably.plan.consumed import Consumed
 from capably.plan.formats import ReadFile, compile_format, read_nothing
 from capably.plan.forwards import Asked, ForwardCompiler
 from capably.plan.gate import Gate, compile_gate
 from capably.plan.mocks import is_mock, nothing_called
-from capably.plan.operation import (
-    Consumed,
-    Forward,
-    Freshness,
-    Hints,
-    Kind,
-    Mock,
-    Operation,
-    Plan,
-    Route,
-    ServerPlan,
-    Work,
-)
+from capably.plan.operation import Forward, Freshness, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan, Work
 from capably.plan.outputs import compile_answer, names_in
 from capably.plan.parts import parts_of
 from capably.plan.requests import compile_base, compile_request

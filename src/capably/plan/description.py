@@ -6,11 +6,11 @@ from typing import Annotated, Any, TypedDict
 from msgspec import DecodeError, Meta
 from msgspec import json as msgspec_json
 
-from capably.plan.flow import Call
+from capably.plan.consumed import Consumed, Target
+from capably.plan.effects import Call
 from capably.plan.inputs import input_schema
 from capably.plan.operation import (
     REST_OF_PATH,
-    Consumed,
     Derived,
     Forward,
     Input,
@@ -18,7 +18,6 @@ from capably.plan.operation import (
     Plan,
     SkillPlan,
     SkillTool,
-    Target,
 )
 from capably.plan.outcome import Fault, Passage
 from capably.plan.passage import request_of

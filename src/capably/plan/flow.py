@@ -1,22 +1,25 @@
-"""Runs one operation without doing I/O: yields the calls it needs, receives the replies, returns the outcome.
+"""Runs an operation of one call without doing I/O: yields the call, receives the reply, returns the outcome.
 
-Whoever drives the generator performs the calls: the runtime over HTTP, a test with made-up replies.
+Whoever drives the generator performs the calls: the runtime over HTTP, a test with made-up replies. Operations with
+steps are run by :mod:`capably.plan.interpreter`.
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from capably.payload.decode import PayloadError, decode_payload
 from capably.plan.answer import Run
+from capably.plan.consumed import Consumed
+from capably.plan.effects import Call
 from capably.plan.inputs import invalid_inputs
-from capably.plan.operation import Consumed, Inputs, Mock, Operation
+from capably.plan.operation import Inputs, Mock, Operation
 from capably.plan.outcome import Fault, Headers, Outcome, Problem
-from capably.upstream.auth import Scheme
+from capably.plan.steps import Flow
 from capably.upstream.reply import Reply
-from capably.upstream.request import Request, RequestError, build_request
+from capably.upstream.request import RequestError, build_request
 
 # What a caller may see of an upstream's headers. Cookies, connection headers and whatever names internal
 # hosts stay behind.
@@ -32,22 +35,8 @@ _JSON = "application/json"
 _BYTES = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One upstream request to be made, the namespace it belongs to, and the scheme that authenticates it."""
-
-    namespace: str
-    request: Request
-    scheme: Scheme | None = None
-
-    @property
-    def shown(self) -> Request:
-        """The request with stand-ins for what authentication adds when it is sent."""
-        return self.request if self.scheme is None else self.scheme.preview(self.request)
-
-
 def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]:
-    """Run an operation.
+    """Run an operation that makes one call, or none.
 
     Raises:
         Fault: status 400, an input cannot stand where the request needs it; status 502, the upstream's answer cannot
@@ -56,6 +45,8 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
     work = operation.work
     if isinstance(work, Mock):
         return _mocked(operation, inputs)
+    if isinstance(work, Flow):
+        raise TypeError("operations with steps are run by the interpreter")
     try:
         request = build_request(work.request, inputs)
     except RequestError as problem:
@@ -63,7 +54,7 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
         raise invalid_inputs([Problem(problem.input, location, str(problem))]) from None
     request = replace(request, answer_bytes=work.raw_format.max_bytes)
     reply = yield Call(work.target.namespace, request, work.scheme)
-    return _outcome(operation, work, reply, inputs)
+    return outcome_of(operation, work, reply, inputs)
 
 
 def _mocked(operation: Operation, inputs: Inputs) -> Outcome:
@@ -71,7 +62,7 @@ def _mocked(operation: Operation, inputs: Inputs) -> Outcome:
     run = Run(inputs)
     value = _without_gaps(operation.answer.apply({}, run))
     losses = tuple(run.losses)
-    return Outcome(204, None, losses=losses) if value is None else Outcome(200, _JSON, _json(value), losses=losses)
+    return Outcome(204, None, losses=losses) if value is None else Outcome(200, _JSON, as_json(value), losses=losses)
 
 
 def _without_gaps(value: Any) -> Any:
@@ -84,11 +75,15 @@ def _without_gaps(value: Any) -> Any:
     return value
 
 
-def _outcome(operation: Operation, work: Consumed, reply: Reply, inputs: Inputs) -> Outcome:
+def outcome_of(operation: Operation, work: Consumed, reply: Reply, inputs: Inputs) -> Outcome:
+    """What an upstream's reply is to the caller of an operation.
+
+    Raises:
+        Fault: status 502, it cannot be read.
+    """
     headers = passed_on(reply.headers)
     media_type = reply.header("content-type")
-    is_success = 200 <= reply.status < 300  # noqa: PLR2004 -- RFC 9110, section 15.3
-    if reply.stream is not None or not reply.body or not is_success:
+    if reply.stream is not None or not reply.body or not is_success(reply):
         return Outcome(reply.status, media_type, reply.body, headers, reply.stream)
     if work.raw_format.is_binary:
         return Outcome(reply.status, work.raw_format.media_type or media_type or _BYTES, reply.body, headers)
@@ -96,11 +91,21 @@ def _outcome(operation: Operation, work: Consumed, reply: Reply, inputs: Inputs)
     if not answer.is_declared or (answer.passes_through and work.raw_format.is_json):
         return Outcome(reply.status, media_type, reply.body, headers)
     run = Run(inputs, is_listless=work.raw_format.is_listless)
-    told = answer.apply(_decoded(work, reply), run)
-    return Outcome(reply.status, _JSON, _json(told), headers, losses=tuple(run.losses))
+    told = answer.apply(decoded(work, reply), run)
+    return Outcome(reply.status, _JSON, as_json(told), headers, losses=tuple(run.losses))
 
 
-def _decoded(work: Consumed, reply: Reply) -> Any:
+def is_success(reply: Reply) -> bool:
+    """Whether an upstream did what it was asked (RFC 9110, section 15.3)."""
+    return 200 <= reply.status < 300  # noqa: PLR2004 -- the class of successes
+
+
+def decoded(work: Consumed, reply: Reply) -> Any:
+    """The body of a reply as a plain value.
+
+    Raises:
+        Fault: status 502, it cannot be read.
+    """
     form = work.raw_format
     try:
         return decode_payload(form.name, reply.body, media_type=reply.header("content-type"), schema=form.schema)
@@ -109,7 +114,8 @@ def _decoded(work: Consumed, reply: Reply) -> Any:
         raise Fault(502, "upstream-unreadable", "The upstream's answer cannot be read", detail) from None
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """A plain value as the JSON of an answer."""
     return msgspec.json.encode(value)
 
 

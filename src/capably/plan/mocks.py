@@ -9,7 +9,7 @@ from capably.plan.target import Candidate
 
 def is_mock(exposed: Exposed) -> bool:
     """Whether an exposed operation answers by itself."""
-    calls = exposed.call is not None or exposed.steps is not None or exposed.ref is not None
+    calls = exposed.call is not None or bool(exposed.steps) or exposed.ref is not None
     return not calls and has_fixed_value(exposed.outputs)
 
 

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 from capably.diagnostics import Span
 from capably.folder import Folder
 from capably.plan.answer import Answer
+from capably.plan.consumed import Consumed
 from capably.plan.gate import Gate
-from capably.plan.raw_format import JSON, RawFormat
+from capably.plan.steps import Flow
 from capably.upstream.auth import Scheme
 from capably.upstream.auth.certificate import Certificate
 from capably.upstream.auth.oauth2 import OAuth2
@@ -93,17 +94,6 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The consumed operation that an exposed one calls, by its names in the document."""
-
-    namespace: str
-    resource: str
-    operation: str
-    method: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class Hints:
     """What a tool says of its effects (MCP tool annotations); ``None`` where the document is silent."""
 
@@ -114,28 +104,13 @@ class Hints:
 
 
 @dataclass(frozen=True, slots=True)
-class Consumed:
-    """The work of an operation that calls a consumed one.
-
-    ``decided_by`` names the rule that chose ``target`` when the document left a choice (see docs/names.md). ``scheme``
-    is set when requests are authenticated by more than what ``request`` holds. ``raw_format`` is how answers are read.
-    """
-
-    target: Target
-    decided_by: str
-    request: RequestTemplate
-    scheme: Scheme | None = None
-    raw_format: RawFormat = JSON
-
-
-@dataclass(frozen=True, slots=True)
 class Mock:
     """The work of an operation that answers by itself: its outputs state their values, nothing is called."""
 
     decided_by: str = "mock"
 
 
-Work: TypeAlias = Consumed | Mock
+Work: TypeAlias = Consumed | Mock | Flow
 """Where an operation's answer comes from."""
 
 

@@ -17,7 +17,8 @@ class Outcome:
 
     ``headers`` are those a caller may see, names in lower case, without ``content-type`` (that is ``media_type``) and
     without anything that belongs to the upstream connection. Either ``body`` is whole, or ``stream`` is set and the
-    server must iterate and close it. ``losses`` are for the operator.
+    server must iterate and close it. ``losses`` are for the operator. ``step`` names the step of a flow whose upstream
+    refused, when that is what the outcome tells.
     """
 
     status: int
@@ -26,6 +27,7 @@ class Outcome:
     headers: Headers = ()
     stream: ByteStream | None = None
     losses: tuple[Loss, ...] = ()
+    step: str = ""
 
     @property
     def is_error(self) -> bool:

@@ -11,7 +11,8 @@ from capably.expr.names import find_name
 from capably.expr.template import holes
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.values import Parameter
-from capably.plan.operation import Location, Target
+from capably.plan.consumed import Target
+from capably.plan.operation import Location
 from capably.upstream.request import OF_THE_CONNECTION
 from capably.upstream.styles import Layout, Style
 
