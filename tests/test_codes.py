@@ -122,6 +122,7 @@ TOLD: dict[str, str | bytes] = {
     "AUT005": auth(type="oauth2", grantType="dance"),
     "AUT006": auth(type="oauth2", tokenEndpoint="ftp://up.test"),
     "AUT007": auth(type="certificate", certificate="./absent.pem"),
+    "AUT008": document({"scopes": ["ships:read"]}),
     "SRV001": document(more=[server(port=1)]),
     "SRV002": document(more=[server(namespace="a")]),
     "SRV003": document(

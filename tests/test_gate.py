@@ -134,7 +134,8 @@ def test_a_closed_server_tells_strangers_nothing_of_its_routes(write: Write) -> 
 @pytest.mark.parametrize(
     ("block", "code"),
     [
-        ("{type: digest, username: a, password: b}", "DOC014"),
+        ("{type: ntlm, username: a, password: b}", "DOC014"),
+        ("{type: digest, username: a}", "AUT002"),
         ("{type: bearer}", "AUT002"),
         ("{type: basic, username: a}", "AUT002"),
         ("{type: apikey, value: a}", "AUT002"),

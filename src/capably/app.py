@@ -19,16 +19,19 @@ from capably.listening import QuietServer, bind, serving
 from capably.plan.operation import Kind, ServerPlan
 from capably.runtime import Runtime
 from capably.servers import mcp, rest, skill
+from capably.servers.gatekeeper import Gatekeeper, with_metadata
 from capably.servers.http import Application, Limits
 from capably.settings import Settings
 from capably.startup import missing_values, unknown_names
 
-Build: TypeAlias = Callable[[ServerPlan, Runtime, Limits], Application]
+Build: TypeAlias = Callable[[ServerPlan, Runtime, Limits, Gatekeeper], Application]
 
 SERVERS: dict[Kind, Build] = {
-    Kind.REST: lambda server, runtime, limits: rest.build_app(server, runtime.invoke, limits, runtime.pass_on),
-    Kind.MCP: lambda server, runtime, limits: mcp.build_app(server, runtime.invoke, limits),
-    Kind.SKILL: lambda server, _runtime, limits: skill.build_app(server, limits),
+    Kind.REST: lambda server, runtime, limits, keeper: rest.build_app(
+        server, runtime.invoke, limits, keeper, runtime.pass_on
+    ),
+    Kind.MCP: lambda server, runtime, limits, keeper: mcp.build_app(server, runtime.invoke, limits, keeper),
+    Kind.SKILL: lambda server, _runtime, limits, keeper: skill.build_app(server, limits, keeper),
 }
 
 
@@ -119,12 +122,15 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
         bound = [(document, server) for document in documents for server in _servers(document)]
         sockets = [stack.enter_context(_bind(server, settings)) for _document, server in bound]
         runtimes = {id(item): await stack.enter_async_context(Runtime(settings.client)) for item in documents}
+        keepers = {id(item): Gatekeeper(runtimes[id(item)].fetch) for item in documents}
         listeners: list[Listener] = []
         servers: list[QuietServer] = []
         for (document, server), sock in zip(bound, sockets, strict=True):
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=_is_loopback(host))
-            app = SERVERS[server.kind](server, runtimes[id(document)], limits)
+            keeper = keepers[id(document)]
+            app = with_metadata(SERVERS[server.kind](server, runtimes[id(document)], limits, keeper), server, limits)
+            keeper.prepare(server)
             servers.append(QuietServer(app, settings.drain_s))
             await stack.enter_async_context(serving(servers[-1], sock))
             listeners.append(Listener(server, host, port))

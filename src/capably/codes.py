@@ -77,8 +77,9 @@ CODES: dict[str, Code] = {
     ),
     "DOC014": Code(
         "A server asks for callers to be authenticated in a way that is not known here",
-        "Callers are authenticated with bearer, basic or apikey. A server that its author wanted closed is not opened: "
-        "use one of these, or remove the block to serve it without authentication, on loopback.",
+        "Callers are authenticated with bearer, basic, apikey, digest or oauth2. A server that its author wanted "
+        "closed is not opened: use one of these, or remove the block to serve it to everybody, on loopback. See "
+        "docs/authorization.md.",
     ),
     "DOC015": Code(
         "There is nothing to serve",
@@ -279,7 +280,8 @@ CODES: dict[str, Code] = {
         "An authentication block lacks something",
         "bearer needs `token`; basic and digest `username` and `password`; apikey `key` and `value`; oauth2 "
         "`clientId`, `clientSecret` and `tokenEndpoint`; oauth1 `consumerKey` and `consumerSecret`; aws-sig-v4 "
-        "`accessKeyId` and `secretKey`; hmac `secret`; certificate `certificate`. See docs/authentication.md.",
+        "`accessKeyId` and `secretKey`; hmac `secret`; certificate `certificate`. Under `exposes`, oauth2 needs "
+        "`authorizationServerUri` and `resource`. See docs/authentication.md and docs/authorization.md.",
     ),
     "AUT003": Code(
         "An API key is placed where none can be",
@@ -304,6 +306,11 @@ CODES: dict[str, Code] = {
         "A certificate is not there",
         "The file that the block names does not exist. Files are relative to the document. `check` does without; calls "
         "fail until the file is there.",
+    ),
+    "AUT008": Code(
+        "Scopes are asked of callers that have none",
+        "Only access tokens grant scopes: `scopes` of a tool, an operation or a forward need a server, or an operation "
+        "of its own, with `authentication` of `type: oauth2`. What nobody could call is left out, not opened to all.",
     ),
     "SRV001": Code(
         "Two servers listen on one port",

@@ -18,6 +18,7 @@ from capably.plan.steps import Flow, Script
 from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.reply import Reply, Trouble, UpstreamError
+from capably.upstream.request import Request
 
 _log = logging.getLogger("capably.upstream")
 
@@ -125,6 +126,14 @@ class Runtime:
             if loss not in self._told:
                 self._told.add(loss)
                 _log.warning("%s", loss)
+
+    async def fetch(self, request: Request) -> Reply:
+        """Make a request that belongs to no operation, such as one to an authorization server.
+
+        Raises:
+            UpstreamError: there is no answer.
+        """
+        return await self._client.send(request)
 
     async def pass_on(self, forward: Forward, passage: Passage) -> Outcome:
         """Pass a caller's request on through a forward.

@@ -43,7 +43,7 @@ def test_what_this_version_leaves_out_is_told_and_the_rest_is_planned(
 
 
 def test_a_server_that_wants_its_callers_authenticated_in_a_way_not_known_is_not_opened(language: Any) -> None:
-    reading = language.read(edited("port: 8080", "port: 8080\n    authentication: {type: digest, username: a}"))
-    message = "this version does not authenticate callers with `digest`: the server would be open"
+    reading = language.read(edited("port: 8080", "port: 8080\n    authentication: {type: kerberos, username: a}"))
+    message = "callers cannot be authenticated with `kerberos`: the server would be open"
     assert ("DOC014", message) in reading.told
     assert [server.kind.value for server in reading.examined.compiled.plan.servers] == ["mcp"]

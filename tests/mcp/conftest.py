@@ -15,6 +15,7 @@ from capably.plan.caller import Caller, Invoke
 from capably.plan.consumed import Consumed, Target
 from capably.plan.operation import Hints, Input, Inputs, Kind, Location, Operation, Origin, ServerPlan
 from capably.plan.outcome import Fault, Outcome
+from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import build_app
 from capably.servers.mcp_protocol import Protocol
@@ -115,7 +116,7 @@ def _echo(operation: Operation) -> Outcome:
 
 @pytest.fixture
 def app(server: ServerPlan, invoke: Invoke) -> Application:
-    return build_app(server, invoke, Limits(body_bytes=20_000))
+    return build_app(server, invoke, Limits(body_bytes=20_000), Gatekeeper())
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import pytest_asyncio
 from capably.plan.caller import Caller
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Outcome
+from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import build_app
 
@@ -285,7 +286,7 @@ async def url(
     async def invoke(_operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
         raise AssertionError("what is refused is not run")
 
-    async with serve(build_app(server, invoke, Limits(body_bytes=20_000))) as base_url:
+    async with serve(build_app(server, invoke, Limits(body_bytes=20_000), Gatekeeper())) as base_url:
         yield base_url
 
 

@@ -12,6 +12,7 @@ import pytest
 from capably.plan.caller import Caller
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Outcome
+from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import build_app
 from capably.upstream.reply import Trouble, UpstreamError
@@ -128,7 +129,7 @@ async def test_a_server_that_is_not_local_takes_other_hosts(server: ServerPlan, 
     async def invoke(_operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
         return Outcome(200, "text/plain", b"done")
 
-    async with serve(build_app(server, invoke, Limits(local_only=False))) as url:
+    async with serve(build_app(server, invoke, Limits(local_only=False), Gatekeeper())) as url:
         assert (await _post(url, _call(), Host="api.example"))["result"]["isError"] is False
 
 
@@ -192,7 +193,7 @@ async def test_a_caller_that_hangs_up_cancels_its_call_and_no_other(server: Serv
             raise
         return Outcome(200, None)
 
-    async with serve(build_app(server, invoke, Limits())) as url:
+    async with serve(build_app(server, invoke, Limits(), Gatekeeper())) as url:
         other = asyncio.create_task(_post(url, _call("aimlapi-create-run")))
         doomed = asyncio.create_task(_post(url, _call()))
         await asyncio.wait_for(started.wait(), 5)
@@ -210,7 +211,7 @@ async def test_a_caller_that_hangs_up_closes_the_stream_that_was_being_read(serv
         reading.set()
         return Outcome(200, "text/event-stream", stream=stream)
 
-    async with serve(build_app(server, invoke, Limits(body_bytes=2**40))) as url:
+    async with serve(build_app(server, invoke, Limits(body_bytes=2**40), Gatekeeper())) as url:
         doomed = asyncio.create_task(_post(url, _call()))
         await asyncio.wait_for(reading.wait(), 5)
         doomed.cancel()
@@ -242,7 +243,7 @@ async def test_a_call_that_is_cancelled_from_outside_ends_before_its_request_doe
 
     headers = [(b"content-type", b"application/json"), (b"host", b"localhost")]
     scope = {"type": "http", "method": "POST", "path": "/mcp", "headers": headers}
-    request = asyncio.ensure_future(build_app(server, invoke, Limits())(scope, receive, send))
+    request = asyncio.ensure_future(build_app(server, invoke, Limits(), Gatekeeper())(scope, receive, send))
     await began.wait()
     request.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -50,7 +50,18 @@ class Authentication(Record):
     safety_margin: int | None = key(
         "safetyMargin", "oauth2: seconds before its end that a token is renewed (60).", since=OURS
     )
-    token_validation: str | None = key("tokenValidation", "oauth2 of a server: jwks or introspection.")
+    token_validation: str | None = key("tokenValidation", "oauth2 of a server: jwks (default) or introspection.")
+    issuer: str | None = key(
+        "issuer", "oauth2 of a server: what tokens call their issuer, if not `authorizationServerUri`.", since=OURS
+    )
+    jwks_uri: str | None = key("jwksUri", "oauth2 of a server: where the keys are, if no metadata says.", since=OURS)
+    introspection_endpoint: str | None = key(
+        "introspectionEndpoint", "oauth2 of a server: where to ask about tokens, if no metadata says.", since=OURS
+    )
+    algorithms: Node | None = key(
+        "algorithms", "oauth2 of a server: how tokens may be signed, as text or list.", since=OURS
+    )
+    leeway: int | None = key("leeway", "oauth2 of a server: seconds that clocks may differ by (30).", since=OURS)
 
     consumer_key: str | None = key("consumerKey", "oauth1: the client's identifier.", since=OURS)
     consumer_secret: str | None = key("consumerSecret", "oauth1: the client's secret.", since=OURS)

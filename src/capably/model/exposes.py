@@ -36,6 +36,9 @@ class Exposed(Record):
     outputs: tuple[Output, ...] = key("outputParameters", "What the answer is made of.", default=())
     deadline: str | None = key("deadline", "The longest an operation with steps may take, such as 30s.", since=OURS)
     confirm: bool | None = key("confirm", "MCP: the caller is asked before it runs.", since=OURS)
+    scopes: tuple[str, ...] = key(
+        "scopes", "What a caller's token must grant for this, besides the server's own scopes.", default=(), since=OURS
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,9 @@ class ExposedOperation(Exposed):
 
     method: str = key(
         "method", "The HTTP method.", default="GET", one_of=("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+    )
+    authentication: Authentication | None = key(
+        "authentication", "How its callers are authenticated, instead of the server's.", since=OURS
     )
     responses: Node | None = key("responses", "Answers by status and media type.", since="1.0.0-beta1")
     response_binary: Node | None = key("responseBinary", "Shorthand for one binary answer.", since="1.0.0-beta1")
@@ -62,6 +68,9 @@ class ForwardTo(Record):
 
     target: str = key("targetNamespace", "The namespace of a consumed API.", required=True)
     trusted: tuple[str, ...] = key("trustedHeaders", "Headers of callers that are passed on.", default=())
+    scopes: tuple[str, ...] = key(
+        "scopes", "What a caller's token must grant for this, besides the server's own scopes.", default=(), since=OURS
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,8 @@ from capably.model.values import Parameter
 from capably.plan.binding import Binder, Front
 from capably.plan.consumed import Consumed
 from capably.plan.formats import ReadFile, compile_format, read_nothing
-from capably.plan.forwards import Asked, ForwardCompiler
-from capably.plan.gate import Gate, compile_gate
+from capably.plan.forwards import ForwardCompiler
+from capably.plan.guard import Guard, guard_of
 from capably.plan.mocks import is_mock, nothing_called
 from capably.plan.operation import Forward, Freshness, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan, Work
 from capably.plan.outputs import compile_answer, names_in
@@ -99,17 +99,19 @@ class _Compiler:
             message = "MCP over stdio is not served by this version"
             self.found.append(warning("DOC013", message, server.value_span("transport"), "use `transport: http`"))
             return None
-        gate = None
-        if server.authentication is not None:
-            gate = compile_gate(server.authentication, self.secret, self.found)
+        guard = guard_of(server, self.secret, self.found)
         port = self.port(server)
         kind = Kind(server.type)
         calls: Counter[str] = Counter()
-        operations = [item for site in _sites(server) if (item := self.operation(site, calls)) is not None]
-        forwards = self.forwards(server, _asked(gate))
-        if port is None or (server.authentication is not None and gate is None):
+        operations = [
+            guard.guarded(item, site.exposed)
+            for site in _sites(server)
+            if (item := self.operation(site, calls)) is not None
+        ]
+        forwards = self.forwards(server, guard)
+        if port is None or not guard.is_kept:
             return None
-        return ServerPlan(
+        plan = ServerPlan(
             kind=kind,
             namespace=server.namespace or kind.value,
             address=server.address,
@@ -122,9 +124,9 @@ class _Compiler:
             port_span=server.value_span("port"),
             forwards=forwards,
             skills=compile_skills(server, self.capability.exposes, self.found),
-            gate=gate,
             freshness=self.freshness(server),
         )
+        return guard.finished(plan)
 
     def freshness(self, server: Exposes) -> Freshness:
         """How long lists of an MCP server may be kept, as far as the document says."""
@@ -147,15 +149,15 @@ class _Compiler:
             return server.port
         return None
 
-    def forwards(self, server: Exposes, asked: Asked) -> tuple[Forward, ...]:
-        """What a REST server passes on as it is; ``asked`` goes no further."""
+    def forwards(self, server: Exposes, guard: Guard) -> tuple[Forward, ...]:
+        """What a REST server passes on as it is; what callers are asked goes no further."""
         capability = self.capability
         compiler = ForwardCompiler(
             capability.consumes, self.variables, self.credentials, self.upstreams, self.found, capability.not_imported
         )
         if not isinstance(server, ExposesRest):
             return ()
-        compiled = (compiler.compile(server, resource, asked) for resource in server.resources)
+        compiled = (compiler.compile(server, resource, guard) for resource in server.resources)
         return tuple(forward for forward in compiled if forward is not None)
 
     def operation(self, site: _Site, calls: Counter[str]) -> Operation | None:
@@ -283,10 +285,6 @@ def _front(site: _Site) -> Front:
         placeholders=placeholders(site.path or ""),
         span=site.span,
     )
-
-
-def _asked(gate: Gate | None) -> Asked:
-    return frozenset({(gate.placement, gate.name)}) if gate is not None else frozenset()
 
 
 def _authenticated(candidate: Candidate, credentials: Credentials) -> Candidate:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from capably.diagnostics import Diagnostic, did_you_mean, error, warning
 from capably.expr.names import find_name
@@ -10,6 +9,7 @@ from capably.expr.template import holes
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.exposes import ExposedOperation, ExposedResource, ExposesRest, ForwardTo
 from capably.plan.binding import Binder, Front
+from capably.plan.guard import Guard
 from capably.plan.operation import REST_OF_PATH, Forward, Kind, Location, Origin
 from capably.plan.parts import parts_of_forward
 from capably.plan.requests import compile_base, compile_request
@@ -18,9 +18,6 @@ from capably.plan.target import Candidate, entry_parameters
 from capably.plan.variables import Variables
 from capably.upstream.auth import Credentials
 from capably.upstream.request import OF_THE_CONNECTION
-
-Asked: TypeAlias = frozenset[tuple[str, str]]
-"""Places (header or query) and names of what a server asks of its callers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +35,13 @@ class ForwardCompiler:
     found: list[Diagnostic]
     not_imported: frozenset[str]
 
-    def compile(self, server: ExposesRest, resource: ExposedResource, asked: Asked) -> Forward | None:
+    def compile(self, server: ExposesRest, resource: ExposedResource, guard: Guard) -> Forward | None:
         """The forward of a resource, ``None`` when it has none that can be served.
 
         Args:
             server: the server.
             resource: the resource of it.
-            asked: where requests carry what this server asks of its callers; that goes no further.
+            guard: what this server asks of its callers, which goes no further.
         """
         stated = resource.forward
         entry = self._entry(stated) if stated is not None else None
@@ -73,12 +70,13 @@ class ForwardCompiler:
             target=entry.namespace,
             inputs=binder.binding.inputs,
             request=replace(request, body=None),
-            trusted=self._trusted(stated, frozenset(name for place, name in asked if place == "header")),
-            withheld=frozenset(name for place, name in asked if place == "query"),
+            trusted=self._trusted(stated, frozenset(name for place, name in guard.asked if place == "header")),
+            withheld=frozenset(name for place, name in guard.asked if place == "query"),
             span=resource.key_span("forward"),
             description=resource.description or entry.description or "",
             scheme=credentials.scheme,
             parts=parts_of_forward(server, resource, entry),
+            scopes=guard.scopes(stated),
         )
 
     def _entry(self, stated: ForwardTo) -> Consumes | None:

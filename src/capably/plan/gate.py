@@ -1,31 +1,34 @@
-"""Who may call a server: an ``authentication`` block under ``exposes`` becomes a gate that each request must pass.
+"""Who may call: an ``authentication`` block under ``exposes`` becomes a gate that each request must pass.
 
-Secrets are compared in constant time. Schemes: bearer (RFC 6750), basic (RFC 7617) and API keys in a header or a
-query parameter.
+A gate is a frozen value that says what is asked of callers; ``servers/gatekeeper`` asks. Schemes: bearer (RFC 6750),
+basic (RFC 7617), API keys in a header or a query parameter, digest (RFC 7616), and OAuth 2.1 resource servers
+(:mod:`capably.plan.gate_oauth2`).
 """
 
-import hmac
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from types import MappingProxyType
+from typing import Final, TypeAlias
 
-from capably.diagnostics import Diagnostic, Span, error
-from capably.document import Scalar
+from capably.diagnostics import Diagnostic, did_you_mean, error
 from capably.model.auth import Authentication
+from capably.plan.gate_oauth2 import OAuthGate, compile_oauth_gate
+from capably.upstream.auth.block import Block, Reveal, fold
 
-Reveal: TypeAlias = Callable[[str, Span], str]
-"""Gives the text of a secret for its template."""
-Read: TypeAlias = Callable[[str], str | None]
-"""Gives the value of a header or query parameter by its name."""
+Asked: TypeAlias = frozenset[tuple[str, str]]
+"""Places (header or query) and names of what a server asks of its callers; it goes no further than this server."""
+
+REALM: Final = "capably"
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """What a request must carry: ``expected`` in a header or in a query parameter.
+class SecretGate:
+    """Callers send a secret: ``expected`` in a header or in a query parameter.
 
     ``scheme`` is the word before the credentials (``Bearer``), empty for API keys; ``challenge`` is the
-    WWW-Authenticate header of a refusal (RFC 9110, section 11.6.1), empty when the scheme has none.
+    WWW-Authenticate header of a refusal (RFC 9110, section 11.6.1), empty when the scheme has none. ``subject`` names
+    whoever has the secret.
     """
 
     placement: str
@@ -33,73 +36,95 @@ class Gate:
     scheme: str
     challenge: str
     expected: bytes = field(repr=False)
+    subject: str = ""
 
-    def admits(self, header: Read, query: Read) -> bool:
-        """Whether a request carries what it must."""
-        given = header(self.name) if self.placement == "header" else query(self.name)
-        if given is None:
-            return False
-        if self.scheme:
-            scheme, _, given = given.partition(" ")
-            if scheme.lower() != self.scheme.lower():
-                return False
-        # Headers are read as latin-1, so this gives the bytes as they came (RFC 9110, section 5.5).
-        raw = given.strip().encode("latin-1" if self.placement == "header" else "utf-8", "replace")
-        return hmac.compare_digest(raw, self.expected)
+    @property
+    def asked(self) -> Asked:
+        """Where the secret is looked for."""
+        return frozenset({(self.placement, self.name)})
 
 
-def compile_gate(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Gate | None:
-    """The gate an authentication block states; ``None`` (and a diagnostic) when it cannot be kept."""
-    scheme = _SCHEMES.get(block.type.lower())
+@dataclass(frozen=True, slots=True)
+class DigestGate:
+    """Callers prove that they know a password without sending it."""
+
+    username: str
+    password: str = field(repr=False)
+
+    @property
+    def asked(self) -> Asked:
+        """Where the proof is looked for."""
+        return frozenset({("header", "authorization")})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGate:
+    """Nobody is asked: an operation that everybody may call, on a server that is not open."""
+
+    @property
+    def asked(self) -> Asked:
+        """Nothing."""
+        return frozenset()
+
+
+Gate: TypeAlias = SecretGate | DigestGate | OAuthGate | OpenGate
+
+
+def is_open(block: Authentication | None) -> bool:
+    """Whether nobody is asked who they are: without a block, and with ``type: none``."""
+    return block is None or fold(block.type) == "none"
+
+
+def compile_gate(stated: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Gate | None:
+    """The gate a block that is not open states; ``None`` (and a diagnostic) when it cannot be kept."""
+    name = fold(stated.type)
+    scheme = _SCHEMES.get(_ALIASES.get(name, name))
     if scheme is None:
-        message = f"this version does not authenticate callers with `{block.type}`: the server would be open"
+        message = f"callers cannot be authenticated with `{stated.type}`: the server would be open"
         known = f"use {', '.join(_SCHEMES)}; or remove `authentication` to serve it without"
-        found.append(error("DOC014", message, block.value_span("type"), known))
+        found.append(error("DOC014", message, stated.value_span("type"), *did_you_mean(stated.type, _SCHEMES), known))
         return None
-    return scheme(block, reveal, found)
+    told: list[Diagnostic] = []
+    gate = scheme(Block(stated, reveal, told))
+    found += told
+    return None if any(item.is_error for item in told) else gate
 
 
-def _secret(block: Authentication, key: str, reveal: Reveal, found: list[Diagnostic]) -> str | None:
-    node = block.node.get(key)
-    if isinstance(node, Scalar) and node.text.strip():
-        return reveal(node.text, node.span)
-    message = f"`{block.type}` authentication needs `{key}`"
-    found.append(error("AUT002", message, block.value_span(key), f"add `{key}: '{{{{env.NAME}}}}'` and a bind"))
-    return None
+def _bearer(block: Block) -> SecretGate:
+    token = block.secret("token", "value")
+    return SecretGate("header", "authorization", "Bearer", f'Bearer realm="{REALM}"', token.encode(), "bearer")
 
 
-def _bearer(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Gate | None:
-    token = _secret(block, "token", reveal, found)
-    if token is None:
-        return None
-    return Gate("header", "authorization", "Bearer", 'Bearer realm="capably"', token.encode())
+def _basic(block: Block) -> SecretGate:
+    username, password = block.secret("username"), block.secret("password")
+    challenge = f'Basic realm="{REALM}", charset="UTF-8"'
+    expected = b64encode(f"{username}:{password}".encode())
+    return SecretGate("header", "authorization", "Basic", challenge, expected, username)
 
 
-def _basic(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Gate | None:
-    username, password = (_secret(block, key, reveal, found) for key in ("username", "password"))
-    if username is None or password is None:
-        return None
-    challenge = 'Basic realm="capably", charset="UTF-8"'
-    return Gate("header", "authorization", "Basic", challenge, b64encode(f"{username}:{password}".encode()))
+def _apikey(block: Block) -> SecretGate:
+    name = block.text("key", "name", "header")
+    if not name:
+        block.lacks("key", "add `key:` with the name of the header or query parameter")
+    value = block.secret("value")
+    where = block.written("placement", "in")
+    placement = block.text(where).lower() if where is not None else "header"
+    if where is not None and placement not in {"header", "query"}:
+        block.refuse("AUT003", f"a caller's API key cannot be in `{placement}`", where, "header or query")
+    return SecretGate(placement, name.lower() if placement == "header" else name, "", "", value.encode(), name)
 
 
-def _apikey(block: Authentication, reveal: Reveal, found: list[Diagnostic]) -> Gate | None:
-    name = block.key_ or block.name
-    value = _secret(block, "value", reveal, found)
-    placement = (block.placement or block.in_ or "header").lower()
-    if name is None:
-        advice = "add `key:` with the name of the header or query parameter"
-        found.append(error("AUT002", "`apikey` authentication needs `key`", block.node.span, advice))
-    elif placement not in {"header", "query"}:
-        span = block.value_span("placement" if block.placement else "in")
-        found.append(error("AUT003", f"a caller's API key cannot be in `{placement}`", span, "header or query"))
-    elif value is not None:
-        return Gate(placement, name.lower() if placement == "header" else name, "", "", value.encode())
-    return None
+def _digest(block: Block) -> DigestGate:
+    return DigestGate(block.secret("username"), block.secret("password"))
 
 
-_SCHEMES: dict[str, Callable[[Authentication, Reveal, list[Diagnostic]], Gate | None]] = {
-    "bearer": _bearer,
-    "basic": _basic,
-    "apikey": _apikey,
-}
+_SCHEMES: Final[Mapping[str, Callable[[Block], Gate | None]]] = MappingProxyType(
+    {
+        "bearer": _bearer,
+        "basic": _basic,
+        "apikey": _apikey,
+        "digest": _digest,
+        "oauth2": compile_oauth_gate,
+    }
+)
+_ALIASES: Final = MappingProxyType({"oauth": "oauth2", "oauth20": "oauth2", "oauth21": "oauth2"})

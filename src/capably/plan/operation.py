@@ -118,7 +118,8 @@ Work: TypeAlias = Consumed | Mock | Flow
 class Operation:
     """One exposed operation: a REST method on a path, or an MCP tool.
 
-    ``parts`` are the ranges of the document that say what it does; an error in one of them leaves it out.
+    ``parts`` are the ranges of the document that say what it does; an error in one of them leaves it out. ``scopes``
+    are what a caller's token must grant on top of what the gate asks; ``gate`` is asked instead of the server's.
     """
 
     server: Kind
@@ -134,6 +135,8 @@ class Operation:
     route: Route | None = None
     hints: Hints | None = None
     parts: tuple[Span, ...] = ()
+    scopes: tuple[str, ...] = ()
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +145,8 @@ class Forward:
 
     ``request`` holds what the document adds to every request: base URI, authentication, parameters of the entry;
     ``inputs`` are those the path's placeholders give, ``trusted`` the headers, in lower case, that callers may send
-    through, ``withheld`` the query parameters that are meant for this server. ``scheme`` and ``parts`` are as in an
-    operation.
+    through, ``withheld`` the query parameters that are meant for this server. ``scheme``, ``parts`` and ``scopes`` are
+    as in an operation.
     """
 
     namespace: str
@@ -157,6 +160,7 @@ class Forward:
     description: str = ""
     scheme: Scheme | None = None
     parts: tuple[Span, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     @property
     def reads_body(self) -> bool:

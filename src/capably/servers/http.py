@@ -9,11 +9,10 @@ import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from capably.plan.gate import Gate
 from capably.plan.outcome import Fault, Headers, Outcome
 from capably.upstream.reply import ByteStream, UpstreamError
 
@@ -156,28 +155,6 @@ def check_origin(scope: Scope, limits: Limits) -> None:
     if origin is not None and not _is_local(origin):
         detail = "requests from web pages of other origins are refused while the server listens on loopback"
         raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
-
-
-def check_gate(scope: Scope, gate: Gate | None) -> None:
-    """Refuse a request that does not carry what the server asks of its callers.
-
-    Raises:
-        Fault: status 401, with the challenge of the scheme (RFC 9110, section 15.5.2).
-    """
-    if gate is None or gate.admits(
-        lambda name: header(scope, name.encode("latin-1")), lambda name: _query(scope, name)
-    ):
-        return
-    what = f"the {gate.placement} `{gate.name}`" if not gate.scheme else f"{gate.scheme} credentials"
-    headers = (("www-authenticate", gate.challenge),) if gate.challenge else ()
-    raise Fault(
-        401, "unauthorized", "The caller is not known", f"send {what} that this server accepts", headers=headers
-    )
-
-
-def _query(scope: Scope, name: str) -> str | None:
-    values = parse_qs(scope["query_string"].decode("latin-1")).get(name)
-    return values[-1] if values else None
 
 
 def _is_local(url: str) -> bool:

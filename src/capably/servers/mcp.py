@@ -12,6 +12,8 @@ from typing import Final
 from capably.plan.caller import Invoke, SilentCaller
 from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault, Outcome
+from capably.plan.principal import Principal
+from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
     Application,
     ClientGoneError,
@@ -19,7 +21,6 @@ from capably.servers.http import (
     Receive,
     Scope,
     Send,
-    check_gate,
     check_origin,
     read_body,
     send_body,
@@ -44,7 +45,7 @@ _MIRRORING: Final = {
 }
 
 
-def build_app(server: ServerPlan, invoke: Invoke, limits: Limits) -> Application:
+def build_app(server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper) -> Application:
     """The ASGI application of one MCP server. It speaks HTTP only and needs no lifespan."""
     protocol = Protocol(server)
 
@@ -56,12 +57,12 @@ def build_app(server: ServerPlan, invoke: Invoke, limits: Limits) -> Application
             raise ValueError(f"this server speaks HTTP, not {scope['type']}")
         try:
             check_origin(scope, limits)
-            check_gate(scope, server.gate)
+            principal = await gatekeeper.admit(server.gate, scope)
             if scope["method"] == "OPTIONS" and scope["path"] in _PATHS:
                 await send_body(send, 204, None, b"", _ALLOW)
                 return
             _check_target(scope)
-            context = _context(scope)
+            context = _context(scope, principal)
             step = protocol.handle(await read_body(scope, receive, limits.body_bytes), context)
         except Fault as fault:
             await send_fault(send, fault, head=scope["method"] == "HEAD")
@@ -140,7 +141,7 @@ def _check_target(scope: Scope) -> None:
         raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=_ALLOW)
 
 
-def _context(scope: Scope) -> Context:
+def _context(scope: Scope, principal: Principal) -> Context:
     """The headers that mirror the message.
 
     Raises:
@@ -161,6 +162,7 @@ def _context(scope: Scope) -> Context:
         method=found.get(b"mcp-method"),
         name=found.get(b"mcp-name"),
         repeated=repeated,
+        principal=principal,
     )
 
 

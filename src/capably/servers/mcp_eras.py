@@ -13,6 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from capably.plan.principal import ANYBODY, Principal
 from capably.servers.mcp_messages import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
@@ -49,7 +50,7 @@ class Context:
     """What the transport knows of a message: over HTTP, the headers that mirror it.
 
     ``over_http`` is false for transports without headers, where the body alone counts. ``repeated`` names a mirroring
-    header that was sent more than once.
+    header that was sent more than once. ``principal`` is the caller.
     """
 
     over_http: bool = False
@@ -57,6 +58,7 @@ class Context:
     method: str | None = None
     name: str | None = None
     repeated: str | None = None
+    principal: Principal = ANYBODY
 
 
 NO_HEADERS: Final = Context()

@@ -1,6 +1,7 @@
 """MCP without a transport: bytes in, a reply or a call to perform out.
 
-:meth:`Protocol.handle` never waits and never raises. What can be answered from the plan comes back as a
+:meth:`Protocol.handle` never waits, and raises only what the transport has to say by itself: that a caller may not use
+what it asks for. What can be answered from the plan comes back as a
 :class:`Reply`; what has to be run comes back as a :class:`Call`, which whoever holds the sockets performs and ends with
 :meth:`Call.answer`, :meth:`Call.refuse` or :meth:`Call.crash`. Spoken are the revisions of :mod:`.mcp_eras`, both
 eras on one endpoint. What is answered is brought by the features of ``PARTS``.
@@ -95,6 +96,9 @@ class Protocol:
         Args:
             raw: the message as it arrived.
             context: the headers that mirror it, or ``NO_HEADERS``.
+
+        Raises:
+            Fault: status 403, the caller may not use what it asks for.
         """
         era, request_id = Era.LEGACY, None
         try:
@@ -109,6 +113,8 @@ class Protocol:
             answer = self._handler(era, message.method)(message, context)
         except ProtocolError as error:
             return _error(era, error, request_id if error.request_id is None else error.request_id)
+        except Fault:
+            raise
         except Exception:
             _LOGGER.exception("an MCP message could not be handled")
             return _internal_error(era, request_id)

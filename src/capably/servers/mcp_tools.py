@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 
 from capably.diagnostics import nearest
+from capably.plan.gate import Gate
 from capably.plan.inputs import accept
 from capably.plan.operation import Operation, ServerPlan
 from capably.plan.outcome import Fault
+from capably.servers.gatekeeper.challenges import allow
 from capably.servers.mcp_catalogue import tool_of
 from capably.servers.mcp_eras import Context
 from capably.servers.mcp_features import Feature, Handler, Marks, Work
 from capably.servers.mcp_messages import INVALID_PARAMS, Message, ProtocolError, shown
 from capably.servers.mcp_results import encode_tool_result, result_of, result_of_fault
+from capably.servers.mcp_views import ByCaller, Entry, by_caller
 
 
 def tools(server: ServerPlan, marks: Marks) -> Feature:
@@ -20,25 +23,28 @@ def tools(server: ServerPlan, marks: Marks) -> Feature:
     Capabilities), so clients and model providers can cache the list.
     """
     by_name = {operation.name: operation for operation in server.operations}
-    listed = marks.listing({"tools": [tool_of(operation) for operation in server.operations]})
-    return Feature({"tools/list": _listing(listed), "tools/call": _calling(by_name, marks)}, {"tools": {}})
+    entries = tuple(Entry(operation.scopes, tool_of(operation)) for operation in server.operations)
+    listed = by_caller(entries, lambda usable: marks.listing({"tools": usable}))
+    methods = {"tools/list": _listing(listed), "tools/call": _calling(by_name, server.gate, marks)}
+    return Feature(methods, {"tools": {}})
 
 
-def _listing(result: bytes) -> Handler:
-    def list_tools(message: Message, _context: Context) -> bytes:
+def _listing(listed: ByCaller) -> Handler:
+    def list_tools(message: Message, context: Context) -> bytes:
         # One page holds all, so no cursor was ever given out (MCP 2025-06-18 and later, Pagination: Error Handling).
         if message.params.get("cursor") is not None:
             raise ProtocolError(INVALID_PARAMS, "Invalid params: unknown `cursor`, the list has one page")
-        return result
+        return listed(context.principal)
 
     return list_tools
 
 
-def _calling(by_name: Mapping[str, Operation], marks: Marks) -> Handler:
+def _calling(by_name: Mapping[str, Operation], gate: Gate | None, marks: Marks) -> Handler:
     era, always = marks.era, marks.always
 
-    def call_tool(message: Message, _context: Context) -> bytes | Work:
+    def call_tool(message: Message, context: Context) -> bytes | Work:
         operation = _named(by_name, message.params.get("name"))
+        allow(gate, context.principal, operation.scopes)
         arguments = message.params.get("arguments")
         if arguments is None:
             arguments = {}

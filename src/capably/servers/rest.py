@@ -16,6 +16,7 @@ from capably.plan.caller import Invoke, SilentCaller
 from capably.plan.inputs import accept, invalid_inputs
 from capably.plan.operation import Input, Inputs, Location, Operation, ServerPlan
 from capably.plan.outcome import Fault, PassOn, Problem
+from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
     Application,
     ClientGoneError,
@@ -24,7 +25,6 @@ from capably.servers.http import (
     Scope,
     Send,
     StreamBrokenError,
-    check_gate,
     check_origin,
     header,
     read_body,
@@ -39,18 +39,21 @@ from capably.servers.router import Match, Router
 _log = logging.getLogger("capably.rest")
 
 
-def build_app(server: ServerPlan, invoke: Invoke, limits: Limits, pass_on: PassOn) -> Application:
+def build_app(
+    server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper, pass_on: PassOn
+) -> Application:
     """The ASGI application of one REST server."""
     router = Router(server.operations, server.forwards)
     paths = tuple(dict.fromkeys(item.route.path for item in server.operations if item.route is not None))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         check_origin(scope, limits)
-        check_gate(scope, server.gate)
         match = _match(router, scope)
+        asked = match.operation(scope["method"]) if match is not None else None
+        passed = _forward(router, match, scope) if match is not None and asked is None else None
+        await _admit(gatekeeper, server, scope, asked, passed)
         if match is None:
             raise _not_found(scope["path"], paths)
-        passed = None if match.operation(scope["method"]) is not None else _forward(router, match, scope)
         if passed is not None and passed.forward is not None:
             await pass_through(passed.forward, passed, Exchange(scope, receive, send), pass_on, limits)
             return
@@ -79,6 +82,16 @@ def build_app(server: ServerPlan, invoke: Invoke, limits: Limits, pass_on: PassO
 
 
 _INTERNAL = Fault(500, "internal", "Something went wrong in the server", "the server's log says what happened")
+
+
+async def _admit(
+    gatekeeper: Gatekeeper, server: ServerPlan, scope: Scope, operation: Operation | None, passed: Match | None
+) -> None:
+    """Let the caller in for what it asks for; strangers are not told whether there is such a thing."""
+    forward = passed.forward if passed is not None else None
+    wanted = operation or forward
+    gate = operation.gate if operation is not None and operation.gate is not None else server.gate
+    await gatekeeper.admit(gate, scope, wanted.scopes if wanted is not None else ())
 
 
 def _match(router: Router, scope: Scope) -> Match | None:

@@ -18,13 +18,13 @@ from capably.diagnostics import nearest
 from capably.folder import Folder, FolderError, UnsafeNameError
 from capably.plan.operation import Derived, ServerPlan, SkillPlan, SkillTool
 from capably.plan.outcome import Fault, Headers
+from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
     Application,
     Limits,
     Receive,
     Scope,
     Send,
-    check_gate,
     check_origin,
     header,
     send_body,
@@ -47,13 +47,13 @@ class _Page:
     headers: Headers = ()
 
 
-def build_app(server: ServerPlan, limits: Limits) -> Application:
+def build_app(server: ServerPlan, limits: Limits, gatekeeper: Gatekeeper) -> Application:
     """The ASGI application of one skill server."""
     catalogue = _Catalogue(server.skills)
 
     async def respond(scope: Scope, send: Send) -> None:
         check_origin(scope, limits)
-        check_gate(scope, server.gate)
+        await gatekeeper.admit(server.gate, scope)
         method = scope["method"]
         if method == "OPTIONS":
             await send_body(send, 204, None, b"", (("allow", _METHODS),))
