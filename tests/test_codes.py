@@ -135,6 +135,7 @@ TOLD: dict[str, str | bytes] = {
         ]
     ),
     "SRV004": document({"name": "t"}, {"name": "t"}),
+    "INP003": document({"inputParameters": [{"name": "id", "type": "string", "pattern": "("}]}),
     "SRV005": document({"name": "no good"}),
     "SKL001": skill({}),
     "SKL002": skill({"from": {"sourceNamespace": "b", "action": "t"}}),

@@ -100,7 +100,7 @@ def test_text_in_a_body_is_not_converted() -> None:
 
 def test_the_schema_of_an_operation_lists_its_inputs_and_no_others() -> None:
     asked = operation(an_input("string", description="What."), replace(an_input("integer", required=False), name="n"))
-    assert input_schema(asked.inputs) == {
+    assert input_schema(asked) == {
         "type": "object",
         "properties": {"x": {"type": "string", "description": "What."}, "n": {"type": "integer"}},
         "additionalProperties": False,

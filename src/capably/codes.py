@@ -196,6 +196,12 @@ CODES: dict[str, Code] = {
         "The document states `enum` for the parameter and a value that is not in it. The value is sent all the same, "
         "and the API will most likely refuse it.",
     ),
+    "INP003": Code(
+        "The schema of an input cannot be used",
+        "What the document says of the input is no JSON Schema (2020-12): a pattern that is no regular expression "
+        "(ECMA-262), a type that does not exist, a reference that leads nowhere or out of the document. Nothing could "
+        "be checked against it, so the operation is left out.",
+    ),
     "REQ001": Code(
         "A header belongs to the connection",
         "Headers such as Content-Length, Transfer-Encoding, Host and Connection frame a message or concern one "
@@ -330,7 +336,9 @@ CODES: dict[str, Code] = {
     ),
     "SRV005": Code(
         "Clients may refuse a tool's name",
-        "Many MCP clients accept 1 to 64 letters, digits, `_` and `-` only.",
+        "Many MCP clients and model providers accept 1 to 64 letters, digits, `_` and `-` only. The tool is served "
+        "under a name made of these, which stays the same while the document does, with the written name as its title; "
+        "`capably plan --format json` tells both.",
     ),
     "SKL001": Code(
         "It is not clear what a tool of a skill is",

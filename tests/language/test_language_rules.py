@@ -75,6 +75,12 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "2 operations of `agent` declare no inputs: they are inferred",
     ),
     (
+        inputs.schema_unusable,
+        [(READS, READS.replace("name: id,", "name: id, pattern: '(',"))],
+        "INP003 34:60",
+        'the schema of `id` cannot be used: "(" is not a "regex"',
+    ),
+    (
         servers.nothing_served,
         [("  exposes:\n", "  exposes: []\n  x-exposes:\n")],
         "DOC015 5:1",
@@ -168,13 +174,13 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         servers.unsafe_tool_name,
         [(READS, READS.replace("name: read", "name: read one"))],
         "SRV005 34:14",
-        "clients may refuse the tool name `read one`",
+        "clients may refuse the tool name `read one`: it is served as `read_one`",
     ),
     (
         servers.unsafe_tool_name,
         [(READS, READS.replace("name: read", f"name: {'a' * 65}"))],
         "SRV005 34:14",
-        f"clients may refuse the tool name `{'a' * 65}`",
+        f"clients may refuse the tool name `{'a' * 65}`: it is served as `{'a' * 55}_635361c4`",
     ),
     (skills.skill_out_of_form, [skill("S")], "SKL004 22:66", "agents may refuse the skill name `S`"),
     (
@@ -273,6 +279,7 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
         [(FIRST_ROUTE, f"    - path: /ships/{{id}}.json\n      operations: [{{call: up.read}}]\n{FIRST_ROUTE}")],
     ),
     (servers.tool_twice, [(CHANGES, CHANGES.replace("name: change", "name: Read"))]),
+    (inputs.schema_unusable, [(READS, READS.replace("name: id,", "name: id, pattern: '[a-z]+',"))]),
     (servers.unsafe_tool_name, [(READS, READS.replace("name: read", f"name: {'a' * 64}"))]),
     (skills.skill_out_of_form, [skill(f"a-1-{'b' * 60}")]),
     (skills.skill_twice, [skill(more="}, {name: t, description: S.")]),

@@ -55,7 +55,7 @@ async def test_all_four_tools_are_listed_in_the_order_of_the_document(base_url: 
     update = tools[2]
     assert update.title == "Update Run"
     assert update.description == "AIMLAPI Update Run"
-    assert update.annotations is None
+    assert update.annotations == mcp_types.ToolAnnotations(title="Update Run")
     assert update.input_schema == {
         "type": "object",
         "properties": {
@@ -67,7 +67,7 @@ async def test_all_four_tools_are_listed_in_the_order_of_the_document(base_url: 
         "additionalProperties": False,
     }
     assert tools[0].annotations == mcp_types.ToolAnnotations(
-        read_only_hint=True, destructive_hint=False, idempotent_hint=True
+        title="Get Runs", read_only_hint=True, destructive_hint=False, idempotent_hint=True
     )
 
 

@@ -167,7 +167,8 @@ def test_the_servers_say_nothing_when_there_is_nothing_to_say(serve: Any) -> Non
     served = serve([{"name": "v", "value": "{{a}}"}], exposed={"call": None, "inputParameters": parameters})
     assert (served.rest("/op").status, served.rest("/op").body) == (204, b"")
     assert served.rest("/op?a=x").json == {"v": "x"}
-    assert served.tool() == {"content": [], "isError": False}
+    nothing = {"content": [{"type": "text", "text": "{}"}], "structuredContent": {}, "isError": False}
+    assert served.tool() == nothing
 
 
 def test_a_missing_input_of_a_mock_is_refused(serve: Any) -> None:

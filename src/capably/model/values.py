@@ -29,6 +29,15 @@ class Parameter(Record):
     enum: Node | None = key("enum", "The values allowed.", since=OURS)
     pattern: str | None = key("pattern", "A regular expression the text must match.")
     example: Node | None = key("example", "A sample value.", since=OURS)
+    minimum: Node | None = key("minimum", "The smallest number allowed.", since=OURS)
+    maximum: Node | None = key("maximum", "The largest number allowed.", since=OURS)
+    min_length: int | None = key("minLength", "The fewest characters a text may have.", since=OURS)
+    max_length: int | None = key("maxLength", "The most characters a text may have.", since=OURS)
+    min_items: int | None = key("minItems", "The fewest elements an array may have.", since=OURS)
+    max_items: int | None = key("maxItems", "The most elements an array may have.", since=OURS)
+    mcp_header: str | None = key(
+        "x-mcp-header", "MCP clients mirror this argument of a tool in the header `Mcp-Param-<this>`.", since=OURS
+    )
     items: Node | None = key("items", "The parameter each element of an array is.", since=OURS)
     properties: Node | None = key("properties", "The parameters an object holds.", since=OURS)
     format: str | None = key("format", "The format of a text, as JSON Schema names it.", since=OURS)

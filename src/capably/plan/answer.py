@@ -18,13 +18,14 @@ from capably.plan.conversion import LOST, convert, kind_of
 class Expected:
     """What a declared output must be: a JSON type (any, when there is none), a text of no more than so many characters.
 
-    ``name`` and ``span`` say where that is declared.
+    ``name`` and ``span`` say where that is declared, ``notes`` what else is said of it, as keywords of JSON Schema.
     """
 
     kind: str | None = None
     max_length: int | None = None
     name: str = ""
     span: Span | None = None
+    notes: tuple[tuple[str, Any], ...] = ()
 
 
 ANYTHING = Expected()
@@ -126,6 +127,7 @@ class Each:
 
     path: AnyPath
     item: Shape
+    expected: Expected = ANYTHING
 
     def tell(self, value: Any, run: Run) -> Any:
         """The list."""

@@ -17,7 +17,8 @@ from capably.model.exposes import Exposed
 from capably.model.values import Parameter
 from capably.plan.choices import is_choice, not_a_choice
 from capably.plan.operation import Input, Kind, Location, Origin
-from capably.plan.target import ENVIRONMENT, Candidate, TargetParameter, schema_of
+from capably.plan.parameter_schema import schema_of
+from capably.plan.target import ENVIRONMENT, Candidate, TargetParameter
 from capably.plan.variables import Variables
 
 _PARTS_OF_A_REQUEST = {

@@ -18,6 +18,7 @@ from capably.plan.forwards import ForwardCompiler
 from capably.plan.guard import Guard, guard_of
 from capably.plan.mocks import is_mock, nothing_called
 from capably.plan.operation import Forward, Freshness, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan, Work
+from capably.plan.output_schema import output_schema
 from capably.plan.outputs import compile_answer, names_in
 from capably.plan.parts import parts_of
 from capably.plan.requests import compile_base, compile_request
@@ -25,6 +26,7 @@ from capably.plan.resolve import Caller, Decision, directory, resolve
 from capably.plan.routes import compile_route, placeholders
 from capably.plan.skills import compile_skills
 from capably.plan.target import Candidate, TargetParameter, candidates
+from capably.plan.tool_names import with_safe_names
 from capably.plan.unused import unused_with_keys
 from capably.plan.variables import NOTHING_GIVEN, Given, Variable, Variables
 from capably.upstream.auth import NO_CREDENTIALS, Credentials, compile_credentials
@@ -119,7 +121,7 @@ class _Compiler:
             description=server.description or "",
             title=self.capability.title,
             version=(self.capability.info.version if self.capability.info is not None else None) or "1.0.0",
-            operations=tuple(operations),
+            operations=with_safe_names(operations) if kind is Kind.MCP else tuple(operations),
             span=server.node.span,
             port_span=server.value_span("port"),
             forwards=forwards,
@@ -255,6 +257,7 @@ class _Compiler:
             route=route,
             hints=_hints(exposed),
             parts=parts_of(site.server, site.resource, exposed, called),
+            output=None if _answers_bytes(work) else output_schema(answer, is_mock=isinstance(work, Mock)),
         )
 
     def credentials(self, candidate: Candidate) -> Credentials:
@@ -274,6 +277,10 @@ class _Compiler:
         return "".join(
             piece if isinstance(piece, str) else self.variables.use(piece.name, span, secret=True) for piece in pieces
         )
+
+
+def _answers_bytes(work: Work) -> bool:
+    return isinstance(work, Consumed) and work.raw_format.is_binary
 
 
 def _front(site: _Site) -> Front:

@@ -77,6 +77,7 @@ class OperationDescription(TypedDict):
     server: Annotated[str, Meta(description="The kind of its server: rest, mcp or skill.")]
     namespace: Annotated[str, Meta(description="Its server's name.")]
     name: str
+    served_as: Annotated[str, Meta(description="The name callers use: the tool's own unless clients may refuse that.")]
     title: str
     description: str
     method: Annotated[str | None, Meta(description="The HTTP method; null for tools.")]
@@ -192,6 +193,7 @@ def describe_operation(operation: Operation) -> OperationDescription:
         "server": operation.server.value,
         "namespace": operation.namespace,
         "name": operation.name,
+        "served_as": operation.wire_name,
         "title": operation.title,
         "description": operation.description,
         "method": operation.method,
@@ -199,7 +201,7 @@ def describe_operation(operation: Operation) -> OperationDescription:
         "target": _target(operation.work.target) if isinstance(operation.work, Consumed) else None,
         "decided_by": operation.work.decided_by,
         "inputs": [_input(item) for item in operation.inputs],
-        "input_schema": input_schema(operation.inputs),
+        "input_schema": input_schema(operation),
         "example": example(operation),
         "line": operation.span.line,
     }
@@ -279,8 +281,11 @@ def sample_inputs(inputs: Iterable[Input]) -> dict[str, Any]:
 def _sample(item: Input) -> Any:
     if "default" in item.schema:
         return item.schema["default"]
-    if item.schema.get("enum"):
-        return item.schema["enum"][0]
+    for keyword in ("enum", "examples"):
+        if item.schema.get(keyword):
+            return item.schema[keyword][0]
+    if "const" in item.schema:
+        return item.schema["const"]
     return _SAMPLES.get(item.type, f"{item.name}-1")
 
 

@@ -1,45 +1,30 @@
 """The inputs of an operation, as a JSON Schema and as a check of what a caller gave.
 
-Both servers use the one list of inputs in the plan, so REST and MCP accept and refuse the same values.
+Both servers use the one list of inputs in the plan, so REST and MCP accept and refuse the same values, and both refuse
+what the published schema does. One thing is taken that the schema has no word for: null stands for an optional input
+that is absent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
 from capably.diagnostics import did_you_mean
 from capably.plan.operation import Input, Inputs, Location, Operation
 from capably.plan.outcome import Fault, Problem
-
-_WORDS = {
-    "string": "a string",
-    "number": "a number",
-    "integer": "a whole number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "an object",
-}
+from capably.plan.schema_check import shown, word_for
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_CHECKS: dict[str, Callable[[Any], bool]] = {
-    "string": lambda value: isinstance(value, str),
-    "number": _is_number,
-    "integer": lambda value: _is_number(value) and float(value).is_integer(),
-    "boolean": lambda value: isinstance(value, bool),
-    "array": lambda value: isinstance(value, list),
-    "object": lambda value: isinstance(value, dict),
-}
-
-
-def input_schema(inputs: tuple[Input, ...]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of an object with these inputs as properties."""
-    schema: dict[str, Any] = {"type": "object", "properties": {item.name: dict(item.schema) for item in inputs}}
-    schema["additionalProperties"] = False
-    required = [item.name for item in inputs if item.required]
+def input_schema(operation: Operation) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of what callers give: the one the document states, else one made of the inputs."""
+    if operation.stated_schema is not None:
+        return dict(operation.stated_schema)
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {item.name: dict(item.schema) for item in operation.inputs},
+        "additionalProperties": False,
+    }
+    required = [item.name for item in operation.inputs if item.required]
     if required:
         schema["required"] = required
     return schema
@@ -59,28 +44,47 @@ def accept(operation: Operation, given: Mapping[str, Any], *, from_text: bool = 
     Raises:
         Fault: status 400, with one problem for each input that is missing or not what it should be.
     """
+    values = _converted(operation, given) if from_text else given
     accepted: dict[str, Any] = {}
-    problems = _unknown(operation, given)
+    problems = _unknown(operation, given) if operation.stated_check is None else []
     for item in operation.inputs:
-        if item.name not in given:
-            if "default" in item.schema:
+        value = values.get(item.name)
+        if value is None and (item.name not in values or not item.required):
+            if "default" in item.schema and item.name not in values:
                 accepted[item.name] = item.schema["default"]
             elif item.required:
                 problems.append(_problem(item, f"`{item.name}` is required: give {_expected(item)}"))
             continue
-        value = given[item.name]
-        if from_text and isinstance(value, str) and item.location is not Location.BODY:
-            value = _from_text(value, item.type)
-        if value is None and not item.required:
-            continue
-        message = _complaint(item, value)
-        if message is None:
-            accepted[item.name] = value
-        else:
-            problems.append(_problem(item, message))
+        accepted[item.name] = value
+        if operation.stated_check is None:
+            problems += _complaints(item, value)
+    if operation.stated_check is not None:
+        problems = _against_the_stated(operation, {**_without_nulls(operation, values), **accepted})
     if problems:
         raise invalid_inputs(problems)
     return accepted
+
+
+def _converted(operation: Operation, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values, those that came as text in the type they are declared to have."""
+    found = dict(given)
+    for item in operation.inputs:
+        if item.location is not Location.BODY and item.name in found:
+            found[item.name] = _from_text(found[item.name], item.type, item.schema)
+    return found
+
+
+def _without_nulls(operation: Operation, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without the nulls that stand for optional inputs."""
+    optional = {item.name for item in operation.inputs if not item.required}
+    return {name: value for name, value in values.items() if value is not None or name not in optional}
+
+
+def _against_the_stated(operation: Operation, values: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong by the schema that the document states as a whole."""
+    check = operation.stated_check
+    flaws = check.flaws(dict(values)) if check is not None else []
+    return [Problem(str(flaw.path[0]) if flaw.path else "", "argument", flaw.message) for flaw in flaws]
 
 
 _MOST_STRAYS = 5  # looking for the nearest name costs time, and a caller can send any number of names
@@ -112,39 +116,47 @@ def _expected(item: Input) -> str:
     choices = item.schema.get("enum")
     if choices:
         return "one of " + ", ".join(f"`{choice}`" for choice in choices)
-    return _WORDS.get(item.type, "a value")
+    return word_for(item.type)
 
 
-def _complaint(item: Input, value: Any) -> str | None:
-    check = _CHECKS.get(item.type)
+def _complaints(item: Input, value: Any) -> list[Problem]:
+    """What is wrong with one value. Most schemas say a type and choices; those are checked here, others compiled."""
+    if item.location is Location.PATH and value == "":
+        return [_problem(item, f"`{item.name}` must not be empty")]
+    if item.check is not None:
+        return [_problem(item, flaw.message) for flaw in item.check.flaws(value, item.name)]
     choices = item.schema.get("enum")
-    if (check is None or check(value)) and (not choices or value in choices):
-        if item.location is Location.PATH and value == "":
-            return f"`{item.name}` must not be empty"
-        return None
-    return f"`{item.name}` must be {_expected(item)}, not {_shown(value)}"
+    if _is_of_type(item.type, value) and (not choices or value in choices):
+        return []
+    return [_problem(item, f"`{item.name}` must be {_expected(item)}, not {shown(value)}")]
 
 
-def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return f"the string `{value[:40]}`" + ("…" if len(value) > 40 else "")  # noqa: PLR2004 -- enough to recognise
-    if value is None:
-        return "null"
-    names = {bool: str(value).lower(), dict: "an object", list: "a list"}
-    return names.get(type(value), str(value))
+def _is_of_type(kind: str, value: Any) -> bool:
+    if kind in {"number", "integer"}:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_number and (kind == "number" or isinstance(value, int) or value.is_integer())
+    expected = _TYPES.get(kind)
+    return expected is None or isinstance(value, expected)
+
+
+_TYPES: dict[str, type] = {"string": str, "boolean": bool, "array": list, "object": dict}
 
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _from_text(text: str, kind: str) -> Any:
+def _from_text(value: Any, kind: str, schema: Mapping[str, Any]) -> Any:
+    if kind == "array":
+        inner = schema.get("items", {})
+        items = value if isinstance(value, list) else [value]
+        return [_from_text(item, inner.get("type", "string"), inner) for item in items]
+    if not isinstance(value, str):
+        return value
     try:
         if kind == "integer":
-            return int(text)
+            return int(value)
         if kind == "number":
-            return float(text) if any(mark in text for mark in ".eE") else int(text)
+            return float(value) if any(mark in value for mark in ".eE") else int(value)
     except ValueError:
-        return text
-    if kind == "boolean":
-        return _TRUTH.get(text.lower(), text)
-    return [text] if kind == "array" else text
+        return value
+    return _TRUTH.get(value.lower(), value) if kind == "boolean" else value

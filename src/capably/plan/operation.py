@@ -5,7 +5,7 @@ looked up in the document again.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -14,6 +14,8 @@ from capably.folder import Folder
 from capably.plan.answer import Answer
 from capably.plan.consumed import Consumed
 from capably.plan.gate import Gate
+from capably.plan.output_schema import OutputSchema
+from capably.plan.schema_check import SchemaCheck, check_of
 from capably.plan.steps import Flow
 from capably.upstream.auth import Scheme
 from capably.upstream.auth.certificate import Certificate
@@ -59,7 +61,8 @@ class Input:
 
     ``wire_name`` is the name on the wire (the route placeholder ``threadid``), ``name`` the one in the document
     (``threadId``). ``whole_body`` marks the input that is the entire JSON body instead of a field of it. ``schema``
-    is its JSON Schema (2020-12) with type, description, default and enum as far as the document knows them.
+    is its JSON Schema (2020-12), as far as the document knows it; ``check`` is set when that says more than a type and
+    choices.
     """
 
     name: str
@@ -71,6 +74,11 @@ class Input:
     schema: Mapping[str, Any]
     description: str = ""
     whole_body: bool = False
+    check: SchemaCheck | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """See whether the schema needs compiling."""
+        object.__setattr__(self, "check", check_of(self.schema))
 
 
 REST_OF_PATH = "path"
@@ -120,6 +128,8 @@ class Operation:
 
     ``parts`` are the ranges of the document that say what it does; an error in one of them leaves it out. ``scopes``
     are what a caller's token must grant on top of what the gate asks; ``gate`` is asked instead of the server's.
+    A tool is served under ``served_as`` when its name is none that clients take. ``stated_schema`` is the schema of its
+    inputs where the document states one as a whole, ``output`` that of its structured answer.
     """
 
     server: Kind
@@ -137,6 +147,20 @@ class Operation:
     parts: tuple[Span, ...] = ()
     scopes: tuple[str, ...] = ()
     gate: Gate | None = None
+    served_as: str = ""
+    stated_schema: Mapping[str, Any] | None = None
+    output: OutputSchema | None = None
+    stated_check: SchemaCheck | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the check of a stated schema."""
+        check = SchemaCheck(self.stated_schema) if self.stated_schema is not None else None
+        object.__setattr__(self, "stated_check", check)
+
+    @property
+    def wire_name(self) -> str:
+        """The name callers know it by."""
+        return self.served_as or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from capably.diagnostics import Diagnostic, Span, error, warning
 from capably.document import Mapping, Node, Scalar, Sequence, plain, walk
@@ -90,7 +90,8 @@ class _Shaper:
         item = self.item(part)
         if item is None:
             return None
-        return Each(path, item) if output.items is not None else EachValue(path, item, expected)
+        kind = Each if output.items is not None else EachValue
+        return kind(path, item, expected)
 
     def is_of_body(self, output: Output) -> bool:
         if (output.in_ or "body").lower() == "body":
@@ -161,7 +162,17 @@ class _Shaper:
 
 
 def _expected(output: Output, name: str | None) -> Expected:
-    return Expected(output.type, output.max_length, name or output.name or "", output.node.span)
+    return Expected(output.type, output.max_length, name or output.name or "", output.node.span, tuple(_notes(output)))
+
+
+def _notes(output: Output) -> Iterable[tuple[str, Any]]:
+    """What an output says of itself to people. Its format is left out: nothing makes an upstream keep to it."""
+    if output.display:
+        yield "title", output.display
+    if output.description:
+        yield "description", output.description
+    if output.example is not None:
+        yield "examples", [plain(output.example)]
 
 
 def _is_path_text(node: Node) -> bool:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from capably.diagnostics import Span
-from capably.document import Node, plain
+from capably.document import Node
 from capably.expr.names import find_name
 from capably.expr.template import holes
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.values import Parameter
 from capably.plan.consumed import Target
 from capably.plan.operation import Location
+from capably.plan.parameter_schema import schema_of
 from capably.upstream.request import OF_THE_CONNECTION
 from capably.upstream.styles import Layout, Style
 
@@ -178,18 +179,3 @@ def layout_of(parameter: Parameter, location: str) -> Layout | None:
         return None if swagger is None else Layout(_STYLE_OF_FORMAT.get(swagger, usual), explode=swagger == "multi")
     style = Style(parameter.style) if parameter.style is not None else usual
     return Layout(style, parameter.explode if parameter.explode is not None else style is Style.FORM)
-
-
-def schema_of(parameter: Parameter, default_type: str) -> dict[str, Any]:
-    """The JSON Schema (2020-12) a parameter states."""
-    schema: dict[str, Any] = {"type": parameter.type or default_type}
-    if parameter.description:
-        schema["description"] = parameter.description
-    if parameter.default is not None:
-        schema["default"] = plain(parameter.default)
-    choices = plain(parameter.enum) if parameter.enum is not None else None
-    if isinstance(choices, list) and choices:
-        schema["enum"] = choices
-    if schema["type"] == "array":
-        schema.setdefault("items", {})
-    return schema

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
-from capably.diagnostics import Diagnostic, warning
+from capably.diagnostics import Diagnostic, error, warning
 from capably.model.capability import Capability
+from capably.model.exposes import ExposesMcp, ExposesRest
+from capably.model.values import Parameter
 from capably.plan.compile import Compiled
 from capably.plan.operation import Operation, Origin
+from capably.plan.parameter_schema import schema_of
+from capably.plan.schema_check import check_of
 
 
 def inputs_inferred(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
@@ -23,3 +27,29 @@ def inputs_inferred(_capability: Capability, compiled: Compiled) -> Iterator[Dia
 
 def _is_inferred(operation: Operation) -> bool:
     return bool(operation.inputs) and all(item.origin is not Origin.DECLARED for item in operation.inputs)
+
+
+def schema_unusable(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """An input whose schema is none."""
+    advice = "see JSON Schema 2020-12, and ECMA-262 for patterns"
+    for parameter in _parameters(capability):
+        check = check_of(schema_of(parameter, "string"))
+        fault = check.fault() if check is not None else None
+        if fault is not None:
+            message = f"the schema of `{parameter.name}` cannot be used: {fault}"
+            yield error("INP003", message, parameter.value_span("name"), advice)
+
+
+def _parameters(capability: Capability) -> Iterator[Parameter]:
+    """Every parameter that callers may be asked for."""
+    for server in capability.exposes:
+        if isinstance(server, ExposesMcp):
+            yield from (parameter for tool in server.tools for parameter in tool.inputs)
+        elif isinstance(server, ExposesRest):
+            yield from server.inputs
+            for resource in server.resources:
+                yield from resource.inputs
+                yield from (parameter for operation in resource.operations for parameter in operation.inputs)
+    for entry in capability.consumes:
+        for consumed in entry.resources:
+            yield from (parameter for operation in consumed.operations for parameter in operation.inputs)

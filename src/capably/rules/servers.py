@@ -1,6 +1,5 @@
 """Rules about the servers a document exposes."""
 
-import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
@@ -11,7 +10,6 @@ from capably.plan.compile import Compiled
 from capably.plan.operation import Kind, Operation, Route
 
 Item = TypeVar("Item")
-_SAFE_TOOL = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def _repeated(items: Iterable[Item], key: Callable[[Item], Hashable]) -> Iterator[tuple[Item, Item]]:
@@ -109,9 +107,11 @@ def _hidden(code: str, what: str, span: Span, earlier: Span) -> Diagnostic:
 
 
 def unsafe_tool_name(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
-    """A tool name that clients refuse (MCP 2025-11-25, tool names)."""
+    """A tool name that clients may refuse (MCP 2025-11-25, Tools: Tool Names)."""
     for server in compiled.plan.servers:
         for operation in server.operations if server.kind is Kind.MCP else ():
-            if not _SAFE_TOOL.fullmatch(operation.name):
-                message = f"clients may refuse the tool name `{operation.name}`"
+            if operation.served_as:
+                message = (
+                    f"clients may refuse the tool name `{operation.name}`: it is served as `{operation.served_as}`"
+                )
                 yield warning("SRV005", message, operation.span, "use 1 to 64 letters, digits, `_` and `-`")

@@ -16,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     variables.variable_not_bound,
     variables.location_not_readable,
     inputs.inputs_inferred,
+    inputs.schema_unusable,
     requests.value_not_allowed,
     requests.header_of_the_connection,
     requests.style_out_of_place,

@@ -15,6 +15,7 @@ import msgspec
 
 from capably.plan.operation import Operation
 from capably.plan.outcome import Fault, Outcome
+from capably.plan.output_schema import OutputSchema
 from capably.servers.mcp_eras import Era
 from capably.servers.mcp_media import Media, media_of
 
@@ -93,6 +94,9 @@ def result_of(operation: Operation, outcome: Outcome, era: Era) -> ToolResult:
     """The result of a run that ended, for better or worse. The outcome's body must be whole."""
     if outcome.is_error:
         return _told(_refusal(outcome))
+    output = operation.output
+    if output is not None and (output.is_object or era is Era.MODERN):
+        return _structured(output, outcome)
     if not outcome.body:
         return ToolResult(())
     media = media_of(outcome.media_type, outcome.body)
@@ -127,6 +131,23 @@ def _json_result(body: bytes, media: Media, era: Era) -> ToolResult:
     if era is Era.MODERN or body.lstrip(b" \t\r\n").startswith(b"{"):
         return ToolResult((Text(text),), structured_content=value)
     return ToolResult((Text(text),))
+
+
+_SUCCESS: Final = range(200, 300)  # the answers that outputs shape (RFC 9110, section 15.3)
+
+
+def _structured(output: OutputSchema, outcome: Outcome) -> ToolResult:
+    """A result for an output schema, which clients hold every result against (2025-11-25, Tools: Output Schema).
+
+    What is no answer the outputs could shape, such as an empty one, counts as one in which nothing was found.
+    """
+    media = media_of(outcome.media_type, outcome.body)
+    body = outcome.body
+    if media.is_json and outcome.status in _SUCCESS and body and not (output.is_object and body == b"null"):
+        return ToolResult((Text(body.decode()),), structured_content=msgspec.Raw(body))
+    is_told = bool(body) and not media.is_json and media.is_text
+    text = media.decode(body) if is_told else output.empty.decode()
+    return ToolResult((Text(text),), structured_content=msgspec.Raw(output.empty))
 
 
 def _binary(operation: Operation, media: Media, body: bytes) -> Image | Audio | Embedded:

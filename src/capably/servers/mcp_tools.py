@@ -22,8 +22,10 @@ def tools(server: ServerPlan, marks: Marks) -> Feature:
     They stand in the order of the document, which is the same for every caller and every time (MCP 2026-07-28, Tools:
     Capabilities), so clients and model providers can cache the list.
     """
-    by_name = {operation.name: operation for operation in server.operations}
-    entries = tuple(Entry(operation.scopes, tool_of(operation)) for operation in server.operations)
+    by_name: dict[str, Operation] = {}
+    for operation in server.operations:
+        by_name.setdefault(operation.wire_name, operation)  # of two with one name the first is served
+    entries = tuple(Entry(operation.scopes, tool_of(operation, marks.era)) for operation in by_name.values())
     listed = by_caller(entries, lambda usable: marks.listing({"tools": usable}))
     methods = {"tools/list": _listing(listed), "tools/call": _calling(by_name, server.gate, marks)}
     return Feature(methods, {"tools": {}})

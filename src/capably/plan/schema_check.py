@@ -1,0 +1,158 @@
+"""Checks of values against a JSON Schema (2020-12), with what is wrong told in one sentence each.
+
+``format`` is an annotation, as the standard has it (JSON Schema Validation, section 7.2.1); references lead nowhere
+outside of the schema. Patterns cannot be made to run long: the engine gives up instead.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from jsonschema_rs import Draft202012Validator, ValidationError
+
+_MOST_FLAWS = 20  # a caller can be wrong in any number of places
+_MOST_CHARACTERS = 200  # of a message that quotes a caller's value
+
+_WORDS: Final = {
+    "string": "a string",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a value: where in it, and what was expected there."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+class SchemaCheck:
+    """A schema, compiled when it is first used."""
+
+    __slots__ = ("_schema", "_validator")
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        """Keep the schema."""
+        self._schema = schema
+        self._validator: Draft202012Validator | None = None
+
+    def fault(self) -> str | None:
+        """Why the schema itself cannot be used, ``None`` when it can."""
+        import jsonschema_rs  # noqa: PLC0415 -- only documents that say more than types need it
+
+        try:
+            self._compiled()
+        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as problem:
+            return str(problem).partition("\n")[0]
+        return None
+
+    def flaws(self, value: Any, name: str = "") -> list[Flaw]:
+        """What is wrong with a value, which is called ``name``; nothing when it is as the schema says."""
+        validator = self._compiled()
+        if validator.is_valid(value):
+            return []
+        errors = list(islice(validator.iter_errors(value), _MOST_FLAWS))
+        mistyped = {tuple(error.instance_path) for error in errors if error.kind.name == "type"}
+        flaws = (
+            Flaw(path, message)
+            for error in errors
+            if error.kind.name == "type" or tuple(error.instance_path) not in mistyped
+            for path, message in _told(error, name)
+        )
+        return sorted(flaws, key=lambda flaw: ([str(part) for part in flaw.path], flaw.message))
+
+    def _compiled(self) -> "Draft202012Validator":
+        if self._validator is None:
+            from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 -- see above
+
+            self._validator = Draft202012Validator(dict(self._schema), validate_formats=False, offline=True)
+        return self._validator
+
+
+_SIMPLE: Final = frozenset(
+    {"type", "enum", "title", "description", "default", "examples", "format", "items", "x-mcp-header"}
+)
+"""Keywords that need no compiling: types and choices are looked at directly, ``items`` when it says nothing."""
+
+
+def check_of(schema: Mapping[str, Any]) -> SchemaCheck | None:
+    """The check of a schema that says more than a type and choices."""
+    says_more = not _SIMPLE.issuperset(schema) or schema.get("items")
+    return SchemaCheck(schema) if says_more else None
+
+
+def _told(error: "ValidationError", name: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    path = tuple(error.instance_path)
+    kind = error.kind.name
+    detail = error.kind.as_dict()
+    if kind == "additionalProperties":
+        for stray in islice(detail["unexpected"], 5):
+            yield (*path, stray), f"{_place((*path, stray[:40]), name)} is not known: leave it out"
+        return
+    if kind == "required":
+        path = (*path, detail["property"])
+        yield path, f"{_place(path, name)} is required"
+        return
+    context = detail.get("context")
+    if kind in {"anyOf", "oneOf"} and context:
+        ways = (" and ".join(message for error in way for _path, message in _told(error, name)) for way in context[:5])
+        yield path, f"{_place(path, name)} fits none of what is allowed: {', or '.join(ways)}"
+        return
+    expected = _EXPECTED.get(kind)
+    if expected is None:
+        yield path, f"{_place(path, name)} is not valid: {error.message[:_MOST_CHARACTERS]}"
+    else:
+        yield path, f"{_place(path, name)} must {expected(detail)}, not {shown(error.instance)}"
+
+
+def _place(path: Iterable[str | int], name: str) -> str:
+    """``order.lines[0].id``, in backquotes."""
+    text = name
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return f"`{text}`" if text else "the value"
+
+
+def _one_of(choices: Iterable[Any]) -> str:
+    return "be one of " + ", ".join(f"`{choice}`" for choice in choices)
+
+
+_EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "type": lambda detail: "be " + " or ".join(_WORDS[kind] for kind in detail["types"]),
+    "enum": lambda detail: _one_of(detail["options"]),
+    "const": lambda detail: f"be `{detail['expected_value']}`",
+    "pattern": lambda detail: f"match `{detail['pattern']}`",
+    "minimum": lambda detail: f"be {detail['limit']} or more",
+    "maximum": lambda detail: f"be {detail['limit']} or less",
+    "exclusiveMinimum": lambda detail: f"be more than {detail['limit']}",
+    "exclusiveMaximum": lambda detail: f"be less than {detail['limit']}",
+    "multipleOf": lambda detail: f"be a multiple of {detail['multiple_of']}",
+    "minLength": lambda detail: f"have at least {detail['limit']} characters",
+    "maxLength": lambda detail: f"have at most {detail['limit']} characters",
+    "minItems": lambda detail: f"have at least {detail['limit']} elements",
+    "maxItems": lambda detail: f"have at most {detail['limit']} elements",
+}
+"""What is expected, by keyword, to stand after "must"."""
+
+
+def shown(value: Any) -> str:
+    """A caller's value as a message quotes it: not longer than a line."""
+    if isinstance(value, str):
+        return f"the string `{value[:40]}`" + ("…" if len(value) > 40 else "")  # noqa: PLR2004 -- enough to recognise
+    if value is None:
+        return "null"
+    names = {bool: str(value).lower(), dict: "an object", list: "a list"}
+    return names.get(type(value), str(value))
+
+
+def word_for(kind: str) -> str:
+    """A JSON type in words."""
+    return _WORDS.get(kind, "a value")
