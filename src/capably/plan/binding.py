@@ -1,47 +1,25 @@
-"""The inputs of one exposed operation, and the value of each parameter of the operation it calls.
+"""Where each value of one upstream request comes from: from ``with``, from the caller, or from what is stated.
 
-Inputs come from declarations, from route placeholders, from references in ``with`` and from what the called operation
-needs (docs/names.md, "Inputs"). A binder collects them for one operation; its result is frozen.
+A binder compiles the texts of one call. What they make known of the caller's inputs goes to the operation's intake
+(docs/names.md, "Values in `with`" and "Inputs").
 """
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
-from capably.diagnostics import Diagnostic, Span, did_you_mean, error, nearest, warning
+from capably.diagnostics import Diagnostic, Span, error, nearest, warning
 from capably.document import Node, Scalar, plain
-from capably.expr.names import Match, find_name, fold
+from capably.expr.names import find_name
 from capably.expr.reference import GENERIC_SCOPES, InputReference, StrayReference, read_reference, strip_scope
 from capably.expr.source import Constant, FromInput, Source, Text
 from capably.expr.template import Hole, cut, holes
-from capably.model.exposes import Exposed
-from capably.model.values import Parameter
 from capably.plan.choices import is_choice, not_a_choice
-from capably.plan.operation import Input, Kind, Location, Origin
-from capably.plan.parameter_schema import schema_of
+from capably.plan.intake import Front, Intake
+from capably.plan.operation import Input, Origin
+from capably.plan.results import Results
 from capably.plan.target import ENVIRONMENT, Candidate, TargetParameter
 from capably.plan.variables import Variables
-
-_PARTS_OF_A_REQUEST = {
-    "path": "path",
-    "query": "query",
-    "header": "header",
-    "headers": "header",
-    "cookie": "cookie",
-    "body": "body",
-}
-_WHOLE_BODY = "body"
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """The exposed side of one operation: what its server, resource and route say of its inputs."""
-
-    kind: Kind
-    namespace: str
-    exposed: Exposed
-    parameters: tuple[Parameter, ...]
-    placeholders: tuple[str, ...]
-    span: Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +30,63 @@ class Binding:
     values: dict[str, Source]
 
 
-class Binder:
-    """Collects the inputs of one operation while its request is compiled."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in an operation a call stands.
 
-    def __init__(self, front: Front, candidate: Candidate, variables: Variables, found: list[Diagnostic]) -> None:
-        """Start with the inputs that the exposed side states."""
+    ``with_`` are the values written for it at ``span``, ``None`` when it has no ``with``. ``scopes`` are names that
+    mean the caller's inputs, besides the generic ones; ``results`` are those of earlier steps. Where
+    ``offers_all`` holds, callers may give every parameter of the call.
+    """
+
+    with_: Mapping[str, Node] | None
+    span: Span
+    scopes: tuple[str, ...]
+    results: Results = field(default_factory=lambda: Results((), 0, []))
+    offers_all: bool = False
+
+    @classmethod
+    def of(cls, front: Front) -> "Place":
+        """The place of the only call of an operation."""
+        exposed = front.exposed
+        with_ = MappingProxyType(exposed.with_) if exposed.with_ is not None else None
+        offers_all = with_ is None and not front.parameters
+        return cls(with_, exposed.key_span("with"), (front.namespace,), offers_all=offers_all)
+
+
+class Binder:
+    """Compiles the texts of one call."""
+
+    def __init__(
+        self,
+        front: Front,
+        candidate: Candidate,
+        variables: Variables,
+        found: list[Diagnostic],
+        *,
+        place: Place | None = None,
+        intake: Intake | None = None,
+    ) -> None:
+        """Bind the parameters of a candidate; ``place`` and ``intake`` are given where the call is one of several."""
         self._front = front
         self._candidate = candidate
         self._variables = variables
         self._found = found
-        self._scopes = (*GENERIC_SCOPES, front.namespace)
+        self._place = place if place is not None else Place.of(front)
+        self._scopes = (*GENERIC_SCOPES, *self._place.scopes)
         self._of_base = {hole.name for hole in holes(candidate.consumes.base_uri, single=True)}
-        self._inputs: dict[str, Input] = {}
-        self._fixed: dict[str, Source] = {}
-        self._referred: set[str] = set()
+        self._intake = intake if intake is not None else Intake(front, variables, found, candidate.parameters)
         self._values: dict[str, Source] = {}
         self._stated = {item.name: item for item in candidate.parameters if item.fixed is not None}
         self._stating: list[str] = []
-        for parameter in front.parameters:
-            self._declare(parameter)
-        for placeholder in front.placeholders:
-            self._place(placeholder)
-        for key, node in (front.exposed.with_ or {}).items():
+        for key, node in (self._place.with_ or {}).items():
             self._bind_with(key, node)
         self._bind_the_rest()
 
     @property
     def binding(self) -> Binding:
         """What has been collected."""
-        return Binding(tuple(self._inputs.values()), dict(self._values))
+        return Binding(self._intake.inputs, dict(self._values))
 
     def text(
         self, node_text: str, span: Span, *, single: bool = False, target: TargetParameter | None = None
@@ -98,24 +104,36 @@ class Binder:
         return Text(parts)
 
     def hole(self, hole: Hole, span: Span, target: TargetParameter | None = None) -> Source:
-        """What a hole stands for: an input, a value of ``with``, a parameter, else a variable."""
+        """What a hole stands for: an input, a value of ``with``, a result, a parameter, else a variable."""
+        results = self._place.results
+        if hole.name.startswith("$") and results.names:
+            return results.path(hole.name, span)
         scoped = strip_scope(hole.name, self._scopes)
-        if scoped is not None:
-            return self._refer(scoped, target, span, Origin.TEMPLATE)
-        known = self._known_value(hole.name)
+        known = self._known(hole.name, span) if scoped is None else None
         if known is not None:
             return known
-        given = find_name(hole.name, self._inputs).one
-        if given is not None:
-            self._referred.add(given)
-            return FromInput(given)
-        head, _, tail = hole.name.partition(".")
-        outer = find_name(head, self._inputs).one
-        if tail and outer is not None and not self._variables.binds(hole.name):
-            return FromInput(outer, tuple(tail.split(".")))
-        if self._variables.binds(hole.name) or hole.name.upper() == hole.name or hole.name in self._of_base:
+        if scoped is None and self._is_variable(hole.name):
             return Constant(self._variables.use(hole.name, span))
-        return self._refer(hole.name, target, span, Origin.TEMPLATE)
+        if scoped is None and results.is_close(hole.name):
+            results.tell_unknown(hole.name, span)
+            return Constant(None)
+        return self._intake.refer(scoped or hole.name, target, span, Origin.TEMPLATE)
+
+    def _is_variable(self, name: str) -> bool:
+        return self._variables.binds(name) or name.upper() == name or name in self._of_base
+
+    def _known(self, name: str, span: Span) -> Source | None:
+        """What is known by a name, the closest first: what the call states, a result, an input, a field of one."""
+        results = self._place.results
+        known = self._known_value(name)
+        known = known if known is not None else results.named(name, span)
+        known = known if known is not None else self._intake.find(name)
+        known = known if known is not None else results.named(name, span, loosely=True)
+        head, _, tail = name.partition(".")
+        if known is not None or not tail or self._variables.binds(name):
+            return known
+        outer = self._intake.find(head)
+        return FromInput(outer.name, (*outer.fields, *tail.split("."))) if isinstance(outer, FromInput) else None
 
     def _known_value(self, name: str) -> Source | None:
         """What ``with`` or the called operation states under a name."""
@@ -139,44 +157,26 @@ class Binder:
         found = find_name(name, self._values).one
         return self._values[found] if found is not None else None
 
-    def _declare(self, parameter: Parameter) -> None:
-        is_tool = self._front.kind is Kind.MCP
-        in_ = parameter.in_ or (Location.ARGUMENT if is_tool else Location.BODY)
-        if in_ == ENVIRONMENT:
-            self._fixed[parameter.name] = Constant(self._variables.use(parameter.name, parameter.value_span("name")))
-            return
-        location = Location.ARGUMENT if is_tool else Location(in_)
-        if parameter.value is not None and not _is_path(parameter.value):
-            self._fixed[parameter.name] = self._constant(parameter.value)
-            return
-        required = parameter.required if parameter.required is not None else is_tool or location is Location.PATH
-        target = find_name(parameter.name, (item.name for item in self._candidate.parameters)).one
-        default_type = self._target(target).type if target is not None else "string"
-        schema = schema_of(parameter, default_type)
-        self._inputs[parameter.name] = Input(
-            name=parameter.name,
-            location=location,
-            wire_name=parameter.name,
-            type=schema["type"],
-            required=required,
-            origin=Origin.DECLARED,
-            schema=schema,
-            description=parameter.description or "",
-            whole_body=location is Location.BODY and _means_body(parameter.name, schema["type"]),
-        )
-
-    def _place(self, placeholder: str) -> None:
-        declared = (item.name for item in self._inputs.values() if item.origin is Origin.DECLARED)
-        matched = find_name(placeholder, declared)
-        if matched.one is not None:
-            item = replace(self._inputs[matched.one], location=Location.PATH, wire_name=placeholder, required=True)
-            self._inputs[item.name] = item
-            self._tell_if_loose(item, item.name, matched.match, self._front.span)
-            return
-        schema = {"type": "string"}
-        self._inputs[placeholder] = Input(
-            placeholder, Location.PATH, placeholder, "string", required=True, origin=Origin.ROUTE, schema=schema
-        )
+    def value(self, node: Node, target: TargetParameter | None = None) -> Source:
+        """What a value in ``with`` means: a caller's input, a path into results, a template, or a constant."""
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            return Constant(plain(node))
+        text = node.text.strip()
+        if text.startswith(("$.", "$[")) and self._place.results.names and not text.startswith("$this."):
+            return self._place.results.path(text, node.span)
+        reference = read_reference(text, self._scopes)
+        if isinstance(reference, InputReference):
+            return self._intake.refer(reference.name, target, node.span, Origin.WITH)
+        if isinstance(reference, StrayReference):
+            result = self._place.results.named(text, node.span)
+            if result is not None:
+                return result
+            self._stray(text, reference, node.span)
+        elif text.startswith("$."):
+            message = f"`{text}` is a path into earlier results, and this operation has none"
+            advice = f"a caller's input is `{self._scopes[0]}.name`"
+            self._found.append(error("REF005", message, node.span, advice))
+        return self.text(node.text, node.span)
 
     def _bind_with(self, key: str, node: Node) -> None:
         names = [item.name for item in self._candidate.parameters]
@@ -186,151 +186,36 @@ class Binder:
             self._found.append(error("REF004", f"`{key}` may mean {choices}", node.span, "write the name exactly"))
             return
         target = self._target(matched.one) if matched.one is not None else None
-        source = self._value(node, target)
+        source = self._bare(key, node)
+        if source is None:
+            source = self.value(node, target)
         self._values[matched.one or key] = source
         if target is not None and isinstance(source, Constant) and not is_choice(source.value, target.schema):
             self._found.append(not_a_choice(key, source.value, target.schema, node.span))
 
-    def _value(self, node: Node, target: TargetParameter | None) -> Source:
-        if not isinstance(node, Scalar) or not isinstance(node.value, str):
-            return self._constant(node)
-        text = node.text.strip()
-        reference = read_reference(text, self._scopes)
-        if isinstance(reference, InputReference):
-            return self._refer(reference.name, target, node.span, Origin.WITH)
-        if isinstance(reference, StrayReference):
-            self._stray(text, reference, node.span)
-        elif text.startswith("$."):
-            message = f"`{text}` is a path into earlier results, and this operation has none"
-            self._found.append(error("REF005", message, node.span, f"a caller's input is `{self._scopes[0]}.name`"))
-        return self.text(node.text, node.span)
+    def _bare(self, key: str, node: Node) -> Source | None:
+        """The input behind ``location: location``: nobody sends a parameter's own name as its value."""
+        if not isinstance(node, Scalar) or node.value != key or not self._intake.has(key):
+            return None
+        message = f"`{key}` is taken to mean the caller's input of that name"
+        scope = self._place.scopes[0] if self._place.scopes else self._front.scope
+        self._found.append(warning("REF006", message, node.span, f"write `{scope}.{key}` or '{{{{{key}}}}}'"))
+        return self._intake.find(key)
 
     def _stray(self, text: str, reference: StrayReference, span: Span) -> None:
-        spaces = [self._candidate.consumes.namespace, *self._scopes]
+        spaces = [self._candidate.consumes.namespace, *self._scopes, *self._place.results.names]
         close = nearest(reference.head, spaces)
-        known = [item.name for item in self._candidate.parameters] + list(self._inputs)
+        known = [item.name for item in self._candidate.parameters] + list(self._intake.names)
         if close is not None or find_name(reference.name, known).names:
-            scope = "tools" if self._front.kind is Kind.MCP else "rest"
-            advice = f"did you mean `{scope}.{reference.name}`?"
+            advice = f"did you mean `{self._front.scope}.{reference.name}`?"
             message = f"`{text}` names no input: `{reference.head}` is no scope here"
             self._found.append(error("REF005", message, span, advice, f"scopes: {', '.join(self._scopes)}"))
             return
         message = f"`{text}` is sent as it is written: `{reference.head}` is no scope here"
         self._found.append(warning("REF005", message, span, f"scopes: {', '.join(self._scopes)}"))
 
-    def _constant(self, node: Node) -> Source:
-        if isinstance(node, Scalar) and isinstance(node.value, str):
-            return self.text(node.text, node.span)
-        return Constant(plain(node))
-
-    def _refer(self, name: str, target: TargetParameter | None, span: Span, origin: Origin) -> Source:
-        """The source of a caller's input, which becomes known by being referred to."""
-        fixed = find_name(name, self._fixed).one
-        if fixed is not None:
-            return self._fixed[fixed]
-        matched = find_name(name, self._inputs)
-        if len(matched.names) > 1:
-            choices = ", ".join(f"`{item}`" for item in matched.names)
-            self._found.append(error("REF004", f"`{name}` may mean {choices}", span, "write the name exactly"))
-        if matched.names:
-            return FromInput(self._known(matched.names[0], name, matched.match, target, span))
-        parts = name.split(".")
-        if len(parts) > 1 and parts[0] in _PARTS_OF_A_REQUEST and (target is None or target.name != name):
-            return self._part(parts, target, span, origin)
-        self._complain_if_close(name, span)
-        self._infer(name, target, origin)
-        return FromInput(name)
-
-    def _part(self, parts: list[str], target: TargetParameter | None, span: Span, origin: Origin) -> Source:
-        """``rest.body.customer.id`` and ``rest.query.page``: the part of the request is named too."""
-        if parts[0] == _WHOLE_BODY and self._front.kind is Kind.REST:
-            return self._field_of_body(parts, target, span, origin)
-        name = ".".join(parts[1:])
-        is_new = not find_name(name, self._inputs).names
-        source = self._refer(name, target, span, origin)
-        if is_new and self._front.kind is Kind.REST and name in self._inputs:
-            location = Location(_PARTS_OF_A_REQUEST[parts[0]])
-            location = Location.QUERY if location is Location.PATH else location  # no route has it
-            self._inputs[name] = replace(self._inputs[name], location=location, wire_name=name)
-        return source
-
-    def _field_of_body(self, parts: list[str], target: TargetParameter | None, span: Span, origin: Origin) -> Source:
-        is_new = not find_name(_WHOLE_BODY, self._inputs).names
-        source = self._refer(_WHOLE_BODY, None, span, origin)
-        if not isinstance(source, FromInput):
-            return source
-        item = self._inputs[source.name]
-        if item.origin is not Origin.DECLARED:
-            is_needed = target is None or target.required or (item.required and not is_new)
-            self._inputs[item.name] = replace(item, required=is_needed)
-        return FromInput(item.name, tuple(parts[1:]))
-
-    def _known(self, matched: str, name: str, match: Match, target: TargetParameter | None, span: Span) -> str:
-        item = self._inputs[matched]
-        if item.origin is Origin.ROUTE and matched not in self._referred:
-            described = self._described(item, target)
-            renamed = replace(described, name=name)
-            order = [renamed if known is item else known for known in self._inputs.values()]
-            self._inputs = {known.name: known for known in order}
-            matched = name
-        self._tell_if_loose(item, name, match, span)
-        self._referred.add(matched)
-        return matched
-
-    def _tell_if_loose(self, item: Input, name: str, match: Match, span: Span) -> None:
-        if match is not Match.EXACT:
-            where = f"{{{item.wire_name}}}" if item.location is Location.PATH else item.wire_name
-            message = f"`{name}` is taken to mean `{where}`: the names match {match.value}"
-            self._found.append(warning("REF006", message, span, f"write `{item.wire_name}` in both places"))
-
-    def _described(self, item: Input, target: TargetParameter | None) -> Input:
-        if target is None or target.type not in {"string", "number", "integer", "boolean"}:
-            return item
-        return replace(item, type=target.type, schema=_offered(target), description=target.description)
-
-    def _complain_if_close(self, name: str, span: Span) -> None:
-        declared = [item.name for item in self._inputs.values() if item.origin is Origin.DECLARED]
-        if declared and nearest(name, declared) is not None:
-            advice = did_you_mean(name, declared)
-            self._found.append(warning("REF009", f"no input `{name}` is declared; it is added", span, *advice))
-
-    def _infer(self, name: str, target: TargetParameter | None, origin: Origin) -> None:
-        location = Location.ARGUMENT
-        kind, required, description = ("object" if fold(name) == _WHOLE_BODY else "string"), True, ""
-        schema: dict[str, Any] = {"type": kind}
-        whole = self._front.kind is Kind.REST and fold(name) == _WHOLE_BODY
-        if target is not None:
-            kind, schema, required, description = (
-                target.type,
-                _offered(target),
-                target.required and (target.fixed is None or origin is Origin.TEMPLATE),
-                target.description,
-            )
-        if self._front.kind is Kind.REST:
-            location = _read_from(target)
-            whole = whole and (target is None or target.location == Location.BODY)
-            location = Location.BODY if whole else location
-        self._inputs[name] = Input(
-            name=name,
-            location=location,
-            wire_name=self._wire_name(name, location, target),
-            type=kind,
-            required=required,
-            origin=origin,
-            schema=schema,
-            description=description,
-            whole_body=whole,
-        )
-        self._referred.add(name)
-
-    def _wire_name(self, name: str, location: Location, target: TargetParameter | None) -> str:
-        if location is Location.HEADER and target is not None and fold(target.name) == fold(name):
-            return target.name
-        return name
-
     def _bind_the_rest(self) -> None:
         """Parameters that ``with`` does not mention: bound by name, and offered when the call needs them."""
-        offers_all = self._front.exposed.with_ is None and not self._front.parameters
         bound = set(self._values)
         for parameter in self._candidate.parameters:
             if parameter.name in bound:
@@ -338,52 +223,19 @@ class Binder:
             if parameter.location == ENVIRONMENT:
                 self._values[parameter.name] = Constant(self._variables.use(parameter.name, parameter.span))
                 continue
-            fixed = find_name(parameter.name, self._fixed).one
-            named = find_name(parameter.name, self._inputs)
-            if fixed is not None:
-                self._values[parameter.name] = self._fixed[fixed]
-            elif named.one is not None:
-                span = self._front.span
-                known = self._known(named.one, parameter.name, Match.EXACT, parameter, span)
-                self._values[parameter.name] = FromInput(known)
-            elif parameter.fixed is None and (parameter.required or offers_all):
+            known = self._intake.read(parameter.name, parameter, self._front.span)
+            if known is not None:
+                self._values[parameter.name] = known
+            elif parameter.fixed is None and (parameter.required or self._place.offers_all):
                 self._offer(parameter)
 
     def _offer(self, parameter: TargetParameter) -> None:
-        if self._front.exposed.with_ is not None:
-            span = self._front.exposed.key_span("with")
+        if self._place.with_ is not None:
             message = f"`with` leaves out `{parameter.name}`, which the call needs: callers are asked for it"
-            scope = "tools" if self._front.kind is Kind.MCP else "rest"
-            advice = f"add `{parameter.name}: {scope}.{parameter.name}`"
-            self._found.append(warning("REF008", message, span, advice))
-        self._infer(parameter.name, parameter, Origin.TARGET)
+            advice = f"add `{parameter.name}: {self._front.scope}.{parameter.name}`"
+            self._found.append(warning("REF008", message, self._place.span, advice))
+        self._intake.infer(parameter.name, parameter, Origin.TARGET)
         self._values[parameter.name] = FromInput(parameter.name)
 
     def _target(self, name: str) -> TargetParameter:
         return next(item for item in self._candidate.parameters if item.name == name)
-
-
-def _means_body(name: str, kind: str) -> bool:
-    return fold(name) == _WHOLE_BODY and kind in {"object", "array"}
-
-
-def _is_path(node: Node) -> bool:
-    return isinstance(node, Scalar) and isinstance(node.value, str) and node.text.startswith("$")
-
-
-def _offered(target: TargetParameter) -> dict[str, Any]:
-    """A target parameter's schema as callers see it."""
-    return dict(target.schema)
-
-
-_READ_FROM = {
-    "query": Location.QUERY,
-    "header": Location.HEADER,
-    "cookie": Location.COOKIE,
-    "body": Location.BODY,
-}
-
-
-def _read_from(target: TargetParameter | None) -> Location:
-    """Where a REST server reads an input: the place where its target lives; a path value without a route: the query."""
-    return _READ_FROM.get(target.location, Location.QUERY) if target is not None else Location.QUERY

@@ -11,11 +11,12 @@ from capably.model.auth import Authentication
 from capably.model.capability import Capability
 from capably.model.exposes import Exposed, ExposedOperation, ExposedResource, Exposes, ExposesMcp, ExposesRest, Tool
 from capably.model.values import Parameter
-from capably.plan.binding import Binder, Front
+from capably.plan.binding import Binder
 from capably.plan.consumed import Consumed
 from capably.plan.formats import ReadFile, compile_format, read_nothing
 from capably.plan.forwards import ForwardCompiler
 from capably.plan.guard import Guard, guard_of
+from capably.plan.intake import Front
 from capably.plan.mocks import is_mock, nothing_called
 from capably.plan.operation import Forward, Freshness, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan, Work
 from capably.plan.output_schema import output_schema

@@ -8,8 +8,9 @@ from capably.expr.names import find_name
 from capably.expr.template import holes
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.exposes import ExposedOperation, ExposedResource, ExposesRest, ForwardTo
-from capably.plan.binding import Binder, Front
+from capably.plan.binding import Binder
 from capably.plan.guard import Guard
+from capably.plan.intake import Front
 from capably.plan.operation import REST_OF_PATH, Forward, Kind, Location, Origin
 from capably.plan.parts import parts_of_forward
 from capably.plan.requests import compile_base, compile_request

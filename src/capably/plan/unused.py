@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from capably.diagnostics import Diagnostic, did_you_mean, warning
 from capably.expr.names import fold
-from capably.plan.binding import Front
+from capably.plan.intake import Front
 from capably.plan.target import Candidate
 
 
