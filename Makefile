@@ -48,7 +48,7 @@ bench: $(DEV)
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command 'make lock' -c requirements/constraints.txt --extra threads --group build
+	--custom-compile-command 'make lock' -c requirements/constraints.txt --extra scripts --extra threads --group build
 
 lock: $(TOOLS)
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements/run.txt
