@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from capably.plan.steps import Script, ScriptLimits, SourceFile
 from capably.scripts.failure import ScriptError
 from capably.scripts.sandboxes import Sandboxes
-from capably.plan.steps import Script, ScriptLimits, SourceFile
 
 Run: TypeAlias = Callable[..., Awaitable[Any]]
 Fails: TypeAlias = Callable[..., Awaitable[ScriptError]]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from capably.expr.source import ABSENT
 from capably.scripts.failure import Failure
 from capably.scripts.sandboxes import Sandboxes
 
@@ -28,7 +29,10 @@ class TestBothLanguages:
         assert await run(language, "result = context", context=VALUES) == VALUES
 
     async def test_a_script_that_assigns_nothing_has_no_result(self, run: "Run", language: str) -> None:
-        assert await run(language, "1 + 1") is None
+        assert await run(language, "1 + 1") is ABSENT
+
+    async def test_a_result_of_null_is_a_result(self, run: "Run", language: str) -> None:
+        assert await run(language, {"javascript": "result = null", "python": "result = None"}[language]) is None
 
     async def test_integers_stay_integers(self, run: "Run", language: str) -> None:
         result = await run(language, "result = [context['n'], context['n'] + 1, 0.5]", context={"n": 41})
@@ -56,7 +60,7 @@ class TestBothLanguages:
         assert await run(language, 'result = "\\ud800"') == "\ufffd"
 
     async def test_names_of_the_sandbox_are_free_for_scripts(self, run: "Run", language: str) -> None:
-        assert await run(language, "finish = 1" if language == "python" else "let finish = 1, start = 2") is None
+        assert await run(language, "finish = 1" if language == "python" else "let finish = 1, start = 2") is ABSENT
 
     async def test_a_syntax_error_tells_file_and_line(self, fails: "Fails", language: str) -> None:
         problem = await fails(language, "\n\nx = = 1")

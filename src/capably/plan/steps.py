@@ -67,13 +67,15 @@ class ScriptLimits:
 class Script:
     """A script, read at load: dependencies run before the main file, in order and in one scope.
 
-    ``language`` is ``javascript`` or ``python``. It finds the variable ``context`` and assigns ``result``.
+    ``language`` is ``javascript`` or ``python``. It finds the variable ``context`` and assigns ``result``. ``step`` is
+    the name of the step that runs it.
     """
 
     language: str
     main: SourceFile
     dependencies: tuple[SourceFile, ...] = ()
     limits: ScriptLimits = ScriptLimits()
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

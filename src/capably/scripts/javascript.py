@@ -10,6 +10,8 @@ from typing import Any
 
 import wasmtime
 
+from capably.expr.source import ABSENT
+from capably.plan.steps import Script, ScriptLimits, SourceFile
 from capably.scripts.failure import (
     Failure,
     ScriptError,
@@ -20,7 +22,6 @@ from capably.scripts.failure import (
 )
 from capably.scripts.quickjs import OUT_OF_MEMORY, Guest, GuestError, Watch, prepare
 from capably.scripts.result import MAX_DEPTH, read_result
-from capably.plan.steps import Script, ScriptLimits, SourceFile
 from capably.scripts.sources import place_of, shifted
 
 __all__ = ["check", "prepare", "run"]
@@ -29,7 +30,7 @@ _CHECKING = ScriptLimits(timeout_s=10)
 
 
 def run(script: Script, context: Mapping[str, Any], watch: Watch) -> Any:
-    """Run a script and give its result, ``None`` when it has none. Blocks: it belongs on a thread.
+    """Run a script and give its result, ``ABSENT`` when it has none. Blocks: it belongs on a thread.
 
     Raises:
         ScriptError: it failed, or ran out of something.
@@ -41,12 +42,13 @@ def run(script: Script, context: Mapping[str, Any], watch: Watch) -> Any:
         guest.call(start, guest.text(given), guest.logger())
         for file, before in shifted(script):
             guest.evaluate("\n" * before + file.text)
-        guest.run_jobs()
+        if not guest.run_jobs():
+            raise out_of_statements(script.limits.statements)
         watch.statements = _UNCOUNTED  # what reading the result takes is not the script's doing; its time is limited
         told = guest.read(guest.call(finish, guest.evaluate(_RESULT)))
     if told.startswith("!"):
         raise ScriptError(Failure.RESULT, told[1:], script.main.name)
-    return read_result(told[1:]) if told else None
+    return read_result(told[1:]) if told else ABSENT
 
 
 def check(file: SourceFile) -> ScriptError | None:

@@ -19,6 +19,8 @@ from pydantic_monty import (
     ResourceLimits,
 )
 
+from capably.expr.source import ABSENT
+from capably.plan.steps import Script, ScriptLimits, SourceFile
 from capably.scripts.failure import (
     Failure,
     ScriptError,
@@ -28,7 +30,6 @@ from capably.scripts.failure import (
     out_of_time,
 )
 from capably.scripts.result import read_result
-from capably.plan.steps import Script, ScriptLimits, SourceFile
 from capably.scripts.sources import files_of
 
 STATEMENT_S = 20e-6
@@ -48,7 +49,7 @@ __told__
 
 
 async def run(pool: AsyncMonty, script: Script, context: Mapping[str, Any], write: Callable[[str], None]) -> Any:
-    """Run a script and give its result, ``None`` when it has none. ``write`` is given what it prints, in pieces.
+    """Run a script and give its result, ``ABSENT`` when it has none. ``write`` is given what it prints, in pieces.
 
     Raises:
         ScriptError: it failed, or ran out of something.
@@ -69,7 +70,7 @@ async def run(pool: AsyncMonty, script: Script, context: Mapping[str, Any], writ
         raise (out_of_time(limits.timeout_s) if problem.timed_out else _crashed(limits)) from None
     except MontyError as problem:
         raise _told(problem, script, seconds, file) from None
-    return read_result(told)[0] if told else None
+    return read_result(told)[0] if told else ABSENT
 
 
 async def _feed(session: AsyncMontySession, text: str, inputs: dict[str, Any], write: Callable[[str], None]) -> None:

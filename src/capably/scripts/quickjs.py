@@ -27,6 +27,7 @@ POLL_STATEMENTS = 10_000
 _OVERHEAD_BYTES = 4 * 2**20
 _STACK_BYTES = 512 * 1024
 _ARENA_BYTES = 16 * 1024
+_MOST_JOBS = 100_000  # where the module's own loop over jobs stops
 
 
 class GuestError(Exception):
@@ -119,9 +120,9 @@ class Guest:
         """The handle of a function (level, text) that writes to the log."""
         return self._call("new_function", *self._text("log"))
 
-    def run_jobs(self) -> None:
-        """Run what promises left to be done."""
-        self._call("execute_pending_jobs")
+    def run_jobs(self) -> bool:
+        """Run what promises left to be done; whether that came to an end."""
+        return self._call("execute_pending_jobs") < _MOST_JOBS and not self.watch.ran_out
 
     def read(self, handle: int) -> str:
         """The text of a string or a number; of another value, what kind it is."""

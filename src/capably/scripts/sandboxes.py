@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from capably.plan.steps import Script
 from capably.scripts.failure import ScriptError
 from capably.scripts.operator_log import OperatorLog
-from capably.plan.steps import Script
 
 if TYPE_CHECKING:
     from pydantic_monty import AsyncMonty
@@ -49,7 +49,7 @@ class Sandboxes:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def execute(self, script: Script, context: Mapping[str, Any]) -> Any:
-        """Run a script with a copy of ``context``; the JSON value it leaves in ``result``, ``None`` when it has none.
+        """Run a script with a copy of ``context``; the JSON value it leaves in ``result``, ``ABSENT`` when it has none.
 
         Cancelling stops the script. Time is counted from its turn on.
 
