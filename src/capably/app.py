@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined, examine_with
@@ -20,18 +20,19 @@ from capably.plan.operation import Kind, ServerPlan
 from capably.runtime import Runtime
 from capably.servers import mcp, rest, skill
 from capably.servers.gatekeeper import Gatekeeper, with_metadata
-from capably.servers.http import Application, Limits
+from capably.servers.http import Application, Closing, Limits
+from capably.servers.mcp_state import Seal
 from capably.settings import Settings
 from capably.startup import missing_values, unknown_names
 
-Build: TypeAlias = Callable[[ServerPlan, Runtime, Limits, Gatekeeper], Application]
+Build: TypeAlias = Callable[[ServerPlan, Runtime, Limits, Gatekeeper, Seal], Application]
 
 SERVERS: dict[Kind, Build] = {
-    Kind.REST: lambda server, runtime, limits, keeper: rest.build_app(
+    Kind.REST: lambda server, runtime, limits, keeper, _seal: rest.build_app(
         server, runtime.invoke, limits, keeper, runtime.pass_on
     ),
-    Kind.MCP: lambda server, runtime, limits, keeper: mcp.build_app(server, runtime.invoke, limits, keeper),
-    Kind.SKILL: lambda server, _runtime, limits, keeper: skill.build_app(server, limits, keeper),
+    Kind.MCP: lambda server, runtime, limits, keeper, seal: mcp.build_app(server, runtime.invoke, limits, keeper, seal),
+    Kind.SKILL: lambda server, _runtime, limits, keeper, _seal: skill.build_app(server, limits, keeper),
 }
 
 
@@ -123,13 +124,17 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
         sockets = [stack.enter_context(_bind(server, settings)) for _document, server in bound]
         runtimes = {id(item): await stack.enter_async_context(Runtime(settings.client)) for item in documents}
         keepers = {id(item): Gatekeeper(runtimes[id(item)].fetch) for item in documents}
+        seal = _seal(settings)
         listeners: list[Listener] = []
+        apps: list[object] = []  # applications, some of which have something to close
         servers: list[QuietServer] = []
         for (document, server), sock in zip(bound, sockets, strict=True):
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=_is_loopback(host))
             keeper = keepers[id(document)]
-            app = with_metadata(SERVERS[server.kind](server, runtimes[id(document)], limits, keeper), server, limits)
+            served = SERVERS[server.kind](server, runtimes[id(document)], limits, keeper, seal)
+            apps.append(served)
+            app = with_metadata(served, server, limits)
             keeper.prepare(server)
             servers.append(QuietServer(app, settings.drain_s))
             await stack.enter_async_context(serving(servers[-1], sock))
@@ -139,6 +144,28 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
         finally:
             for each in servers:  # together, so that none takes new calls while another drains
                 each.should_exit = True
+            for each_app in apps:
+                if isinstance(each_app, Closing):
+                    each_app.close()
+
+
+STATE_KEY: Final = "CAPABLY_STATE_KEY"
+"""The environment variable with the keys of what MCP clients keep for a server, separated by white space."""
+
+
+def _seal(settings: Settings) -> Seal:
+    """What seals the states that MCP clients keep.
+
+    Raises:
+        CommandError: a key is none.
+    """
+    seal = Seal(settings.given.environ.get(STATE_KEY, "").split())
+    try:
+        seal.check()
+    except ValueError:
+        advice = "a key is 32 bytes as URL-safe Base64, as `openssl rand -base64 32 | tr +/ -_` makes it"
+        raise CommandError(f"{STATE_KEY} holds no key", advice, exit_code=EXIT_USAGE) from None
+    return seal
 
 
 def _is_loopback(host: str) -> bool:

@@ -68,7 +68,7 @@ LEGACY_ROWS = [
     Refused("a number", JSON, b"1", 400, None, -32600, "Invalid request: the body must be one JSON-RPC object"),
     Refused(
         "a batch",
-        JSON,
+        {**JSON, "MCP-Protocol-Version": "2025-06-18"},
         b"[%b]" % _message(),
         400,
         None,
@@ -94,7 +94,7 @@ LEGACY_ROWS = [
         400,
         None,
         -32600,
-        "Invalid request: this server sends no requests, so it takes no responses",
+        "Invalid request: this server has asked nothing, a response is stray",
     ),
     Refused("an unknown method", JSON, _message("tools/cal"), 200, 7, -32601, "Method not found: tools/cal"),
     Refused("a modern method", JSON, _message("server/discover"), 200, 7, -32601, "Method not found: server/discover"),
@@ -209,7 +209,7 @@ MODERN_ROWS = [
         400,
         7,
         -32020,
-        "Header mismatch: the Mcp-Name header is not valid Base64 of UTF-8 text",
+        "Header mismatch: a header is not valid Base64 of UTF-8 text",
     ),
     Refused(
         "a name header spelled another way",
@@ -218,7 +218,7 @@ MODERN_ROWS = [
         400,
         7,
         -32020,
-        "Header mismatch: the Mcp-Name header is not valid Base64 of UTF-8 text",
+        "Header mismatch: a header is not valid Base64 of UTF-8 text",
     ),
     Refused(
         "an unknown version",

@@ -70,7 +70,6 @@ async def test_messages_are_taken_at_both_paths(base_url: str, path: str) -> Non
         {"Content-Type": "Application/JSON; charset=utf-8"},
         {"Origin": "http://localhost:3000"},
         {"Host": "localhost"},
-        {"Mcp-Session-Id": "of-yesterday"},
         {"MCP-Protocol-Version": "2025-06-18"},
         {"MCP-Protocol-Version": "\t2025-06-18 \t"},
     ],
@@ -90,9 +89,17 @@ async def test_a_notification_is_accepted_with_an_empty_answer(base_url: str) ->
 async def test_head_and_options_are_answered_without_a_body(base_url: str) -> None:
     async with aiohttp.ClientSession() as session:
         async with session.head(base_url) as response:
-            assert (response.status, await response.read(), response.headers["Allow"]) == (405, b"", "POST, OPTIONS")
+            assert (response.status, await response.read(), response.headers["Allow"]) == (
+                405,
+                b"",
+                "POST, GET, DELETE, OPTIONS",
+            )
         async with session.options(base_url) as response:
-            assert (response.status, await response.read(), response.headers["Allow"]) == (204, b"", "POST, OPTIONS")
+            assert (response.status, await response.read(), response.headers["Allow"]) == (
+                204,
+                b"",
+                "POST, GET, DELETE, OPTIONS",
+            )
 
 
 async def test_a_header_that_mirrors_the_message_must_come_once(base_url: str) -> None:

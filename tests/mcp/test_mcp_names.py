@@ -6,9 +6,10 @@ import msgspec
 
 from capably.plan.operation import ServerPlan
 from capably.plan.tool_names import SAFE_NAME, with_safe_names
+from capably.servers.mcp_call import Call
 from capably.servers.mcp_eras import NO_HEADERS
 from capably.servers.mcp_messages import Reply
-from capably.servers.mcp_protocol import Call, Protocol
+from capably.servers.mcp_protocol import Protocol
 
 
 def served(server: ServerPlan, *names: str) -> list[str]:

@@ -26,7 +26,9 @@ class Problem(NamedTuple):
     "row",
     [
         Problem("GET", "/mcp", {}, 405, "method-not-allowed", "sends JSON-RPC messages here with POST"),
-        Problem("DELETE", "/", {}, 405, "method-not-allowed", "keeps no sessions"),
+        Problem("DELETE", "/", {}, 405, "method-not-allowed", "are for sessions"),
+        Problem("GET", "/mcp", {"Mcp-Session-Id": "of-yesterday"}, 404, "session-not-found", "`initialize`"),
+        Problem("DELETE", "/mcp", {"Mcp-Session-Id": "of-yesterday"}, 404, "session-not-found", "`initialize`"),
         Problem("PUT", "/mcp", JSON, 405, "method-not-allowed", "with POST"),
         Problem("POST", "/mcp/tools", JSON, 404, "not-found", "`/mcp`"),
         Problem("GET", "/favicon.ico", {}, 404, "not-found", "`/mcp`"),
@@ -49,4 +51,4 @@ async def test_http_that_cannot_be_served_is_a_problem(base_url: str, row: Probl
     assert (response.status, problem["status"]) == (row.status, row.status)
     assert problem["type"].endswith(row.kind)
     assert row.words in problem["detail"]
-    assert response.headers.get("Allow") == ("POST, OPTIONS" if row.status == 405 else None)
+    assert response.headers.get("Allow") == ("POST, GET, DELETE, OPTIONS" if row.status == 405 else None)

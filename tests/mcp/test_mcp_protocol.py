@@ -8,9 +8,10 @@ import pytest
 
 from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault, Outcome
+from capably.servers.mcp_call import Call
 from capably.servers.mcp_eras import NO_HEADERS, Context, Era
 from capably.servers.mcp_messages import Reply
-from capably.servers.mcp_protocol import Call, Protocol
+from capably.servers.mcp_protocol import Protocol
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
 META = {VERSION: "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
@@ -63,7 +64,7 @@ def test_initialize_settles_on_the_version_of_the_client_or_the_newest_legacy_on
     params = {"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
     assert _result(protocol, _request("initialize", params)) == {
         "protocolVersion": settled,
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": {"listChanged": True}, "logging": {}},
         "serverInfo": SERVER_INFO,
         "instructions": "MCP adapter for Threads > Runs.",
     }
@@ -88,7 +89,7 @@ def test_ping_is_answered_with_nothing(protocol: Protocol) -> None:
 def test_discover_tells_versions_capabilities_and_instructions(protocol: Protocol) -> None:
     assert _result(protocol, _modern("server/discover")) == {
         "supportedVersions": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"],
-        "capabilities": {"tools": {}},
+        "capabilities": {"tools": {"listChanged": True}, "logging": {}},
         "instructions": "MCP adapter for Threads > Runs.",
         "resultType": "complete",
         "ttlMs": 0,

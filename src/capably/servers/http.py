@@ -8,7 +8,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,6 +20,16 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """An application with answers that have no end of their own, such as event streams."""
+
+    def close(self) -> None:
+        """End them, because the server stops."""
+        ...
+
 
 PROBLEM_TYPE = "urn:problem-type:capably:"
 

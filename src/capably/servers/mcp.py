@@ -1,153 +1,172 @@
-"""The MCP server kind: streamable HTTP at ``/`` and ``/mcp``, one JSON answer to each POST.
+"""The MCP server kind: streamable HTTP at ``/`` and ``/mcp``.
 
-A thin shell: it reads the request, lets :class:`Protocol` decide, performs the call it asks for and sends the reply.
-What is wrong with the HTTP of a request is answered with a problem detail, what is wrong with its message with a
-JSON-RPC error. A caller that hangs up cancels its call (MCP 2026-07-28, Streamable HTTP: Cancellation).
+A thin shell: it reads the request, lets :class:`Protocol` decide, performs what it asks for and sends the reply: one
+JSON answer, or an event stream as soon as there is something to tell the client before the answer. What is wrong with
+the HTTP of a request is answered with a problem detail, what is wrong with its message with a JSON-RPC error.
 """
 
-import logging
-from dataclasses import replace
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
 
-from capably.plan.caller import Invoke, SilentCaller
+from capably.plan.caller import Invoke
 from capably.plan.operation import ServerPlan
-from capably.plan.outcome import Fault, Outcome
+from capably.plan.outcome import Fault
 from capably.plan.principal import Principal
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
-    Application,
     ClientGoneError,
     Limits,
     Receive,
     Scope,
     Send,
     check_origin,
+    header,
     read_body,
     send_body,
     send_fault,
-    while_connected,
 )
-from capably.servers.mcp_eras import Context
+from capably.servers.mcp_eras import NO_MIRRORS, Context
+from capably.servers.mcp_exchange import Exchange, send_reply
+from capably.servers.mcp_features import Listen
 from capably.servers.mcp_messages import Reply
-from capably.servers.mcp_protocol import Call, Protocol
-from capably.upstream.reply import UpstreamError
-
-_LOGGER: Final = logging.getLogger("capably.mcp")
+from capably.servers.mcp_protocol import Protocol
+from capably.servers.mcp_sessions import Session
+from capably.servers.mcp_state import Seal
+from capably.servers.mcp_streams import EVENT_STREAM
 
 _PATHS: Final = frozenset({"/", "/mcp", "/mcp/"})
-_ALLOW: Final = (("allow", "POST, OPTIONS"),)
+_ALLOW: Final = (("allow", "POST, GET, DELETE, OPTIONS"),)
 
-_READ: Final = frozenset({b"accept", b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name"})
+_READ: Final = frozenset(
+    {b"accept", b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"mcp-session-id"}
+)
 _MIRRORING: Final = {
     b"mcp-protocol-version": "MCP-Protocol-Version",
     b"mcp-method": "Mcp-Method",
     b"mcp-name": "Mcp-Name",
 }
+_MIRRORED: Final = b"mcp-param-"
+
+Handler: TypeAlias = Callable[[Scope, Receive, Send, Principal], Awaitable[None]]
 
 
-def build_app(server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper) -> Application:
+def build_app(
+    server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper, seal: Seal | None = None
+) -> "McpApp":
     """The ASGI application of one MCP server. It speaks HTTP only and needs no lifespan."""
-    protocol = Protocol(server)
+    return McpApp(server, invoke, limits, gatekeeper, seal)
 
-    async def respond(call: Call, send: Send) -> None:
-        await _send_reply(send, await _perform(call, invoke, limits))
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+class McpApp:
+    """One MCP server over HTTP. ``protocol`` can be given another plan while it serves."""
+
+    def __init__(
+        self, server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper, seal: Seal | None
+    ) -> None:
+        """Prepare all that does not depend on the caller."""
+        self.protocol = Protocol(server, seal)
+        self._gate = server.gate
+        self._gatekeeper = gatekeeper
+        self._limits = limits
+        self._exchange = Exchange(self.protocol.changes, invoke, limits.body_bytes)
+        self._by_method: dict[str, Handler] = {
+            "POST": self._post,
+            "GET": self._get,
+            "DELETE": self._delete,
+            "OPTIONS": self._options,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
         if scope["type"] != "http":
             raise ValueError(f"this server speaks HTTP, not {scope['type']}")
         try:
-            check_origin(scope, limits)
-            principal = await gatekeeper.admit(server.gate, scope)
-            if scope["method"] == "OPTIONS" and scope["path"] in _PATHS:
-                await send_body(send, 204, None, b"", _ALLOW)
-                return
-            _check_target(scope)
-            context = _context(scope, principal)
-            step = protocol.handle(await read_body(scope, receive, limits.body_bytes), context)
+            check_origin(scope, self._limits)
+            principal = await self._gatekeeper.admit(self._gate, scope)
+            await self._handler(scope)(scope, receive, send, principal)
         except Fault as fault:
             await send_fault(send, fault, head=scope["method"] == "HEAD")
-            return
         except ClientGoneError:
             return
+
+    def close(self) -> None:
+        """End every stream and session, because the server stops; new messages are still answered."""
+        self._exchange.close()
+        self.protocol.sessions.end_all()
+
+    def _handler(self, scope: Scope) -> Handler:
+        """What answers a request.
+
+        Raises:
+            Fault: status 404 or 405.
+        """
+        if scope["path"] not in _PATHS:
+            detail = "the MCP endpoint of this server is `/mcp`, and `/` as well"
+            raise Fault(404, "not-found", "There is nothing at this path", detail)
+        handler = self._by_method.get(scope["method"])
+        if handler is None:
+            raise _not_allowed("this is an MCP server: an MCP client sends JSON-RPC messages here with POST")
+        return handler
+
+    async def _options(self, _scope: Scope, _receive: Receive, send: Send, _principal: Principal) -> None:
+        await send_body(send, 204, None, b"", _ALLOW)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send, principal: Principal) -> None:
+        context, takes_stream = _context(scope, principal)
+        step = self.protocol.handle(await read_body(scope, receive, self._limits.body_bytes), context)
         if isinstance(step, Reply):
-            await _send_reply(send, step)
+            await send_reply(send, step)
+        elif isinstance(step, Listen):
+            await self._exchange.subscribe(step, receive, send)
         else:
-            await while_connected(receive, respond(step, send))
+            await self._exchange.answer(step, receive, send, takes_stream=takes_stream)
 
-    return app
+    async def _get(self, scope: Scope, receive: Receive, send: Send, principal: Principal) -> None:
+        """Open the stream of a session, or go on with one that was cut."""
+        session = self._session(scope, principal)
+        if not _accepts(header(scope, b"accept"), _STREAMED):
+            raise Fault(406, "not-acceptable", "The answer has no acceptable media type", f"accept `{EVENT_STREAM}`")
+        await read_body(scope, receive, self._limits.body_bytes)  # what comes after it is the caller's leaving
+        await self._exchange.listen(session, header(scope, b"last-event-id"), receive, send)
 
+    async def _delete(self, scope: Scope, _receive: Receive, send: Send, principal: Principal) -> None:
+        """End a session (MCP 2025-11-25, Transports: Session Management, 5)."""
+        self.protocol.sessions.end(self._session(scope, principal))
+        await send_body(send, 204, None, b"")
 
-async def _send_reply(send: Send, reply: Reply) -> None:
-    await send_body(send, reply.status, "application/json" if reply.body else None, reply.body)
+    def _session(self, scope: Scope, principal: Principal) -> Session:
+        """The session that a request names.
 
+        Without one there is no stream to open with GET and nothing to end with DELETE, which is what the modern era
+        says to clients of earlier ones (MCP 2026-07-28, Streamable HTTP: Earlier Streamable HTTP Revisions).
 
-async def _perform(call: Call, invoke: Invoke, limits: Limits) -> Reply:
-    """Run a call to its end. Whatever happens in it, except being cancelled, becomes a reply."""
-    try:
-        outcome = await invoke(call.operation, call.inputs, SilentCaller())
-        return call.answer(await _collected(outcome, limits.body_bytes))
-    except Fault as fault:
-        return call.refuse(fault)
-    except Exception:
-        _LOGGER.exception("the call of tool %s broke down", call.operation.name)
-        return call.crash()
-
-
-async def _collected(outcome: Outcome, cap: int) -> Outcome:
-    """The outcome with its stream, if it has one, read to the end and closed.
-
-    Raises:
-        Fault: the stream broke off, or is longer than ``cap`` bytes.
-    """
-    stream = outcome.stream
-    if stream is None:
-        return outcome
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in stream:
-            size += len(chunk)
-            if size > cap:
-                detail = f"it did not end within {cap:,} bytes: ask for less, or for an answer that is no stream"
-                raise Fault(502, "upstream-too-large", "The upstream's answer is too large", detail)
-            chunks.append(chunk)
-    except UpstreamError as problem:
-        # The reason may name hosts, so it is for the operator only.
-        _LOGGER.warning("a streamed answer broke off: %s", problem.reason)
-        detail = "it ended before it was complete: try again"
-        raise Fault(502, f"upstream-{problem.trouble.value}", "The upstream's answer broke off", detail) from problem
-    finally:
-        await stream.aclose()
-    return replace(outcome, body=b"".join(chunks), stream=None)
+        Raises:
+            Fault: status 405, it names none; status 404, there is no such session.
+        """
+        session_id = header(scope, b"mcp-session-id")
+        if session_id is None:
+            raise _not_allowed(
+                "this is an MCP server: an MCP client sends JSON-RPC messages here with POST. "
+                "GET and DELETE are for sessions, which `initialize` begins: name one with `Mcp-Session-Id`"
+            )
+        session = self.protocol.sessions.find(session_id, principal.subject)
+        if session is None:
+            raise Fault(404, "session-not-found", "There is no such session", "begin a new one with `initialize`")
+        return session
 
 
-def _check_target(scope: Scope) -> None:
-    """Refuse what is not a POST to the endpoint.
-
-    There is no stream to open with GET and no session to end with DELETE (MCP 2025-11-25, Transports: Listening for
-    Messages from the Server, Session Management; 2026-07-28, Streamable HTTP: Earlier Streamable HTTP Revisions).
-
-    Raises:
-        Fault: status 404 or 405.
-    """
-    if scope["path"] not in _PATHS:
-        detail = "the MCP endpoint of this server is `/mcp`, and `/` as well"
-        raise Fault(404, "not-found", "There is nothing at this path", detail)
-    if scope["method"] != "POST":
-        detail = (
-            "this is an MCP server: an MCP client sends JSON-RPC messages here with POST. "
-            "It opens no streams for GET and keeps no sessions for DELETE"
-        )
-        raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=_ALLOW)
+def _not_allowed(detail: str) -> Fault:
+    return Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=_ALLOW)
 
 
-def _context(scope: Scope, principal: Principal) -> Context:
-    """The headers that mirror the message.
+def _context(scope: Scope, principal: Principal) -> tuple[Context, bool]:
+    """The headers that mirror the message, and whether an event stream may be the answer.
 
     Raises:
         Fault: status 415 or 406, the request has no JSON or wants none back.
     """
     found: dict[bytes, str] = {}
+    mirrored: dict[str, str] | None = None
     repeated = None
     for name, value in scope["headers"]:
         if name in _READ:
@@ -155,23 +174,33 @@ def _context(scope: Scope, principal: Principal) -> Context:
                 repeated = _MIRRORING[name]
             # Not every HTTP parser takes the white space after a value off (RFC 9110, section 5.5).
             found.setdefault(name, value.decode("latin-1").strip(" \t"))
-    _check_media(found.get(b"content-type"), found.get(b"accept"))
-    return Context(
+        elif name.startswith(_MIRRORED):
+            mirrored = mirrored or {}
+            short = name[len(_MIRRORED) :].decode("latin-1")
+            if short in mirrored:
+                repeated = f"Mcp-Param-{short}"
+            mirrored.setdefault(short, value.decode("latin-1").strip(" \t"))
+    accept = found.get(b"accept")
+    _check_media(found.get(b"content-type"), accept)
+    context = Context(
         over_http=True,
         version=found.get(b"mcp-protocol-version"),
         method=found.get(b"mcp-method"),
         name=found.get(b"mcp-name"),
         repeated=repeated,
         principal=principal,
+        mirrored=NO_MIRRORS if mirrored is None else mirrored,
+        session_id=found.get(b"mcp-session-id"),
     )
+    return context, accept is not None and _accepts(accept, _STREAMED)
 
 
 def _check_media(content_type: str | None, accept: str | None) -> None:
     """Check that JSON comes in and may go out.
 
     Insisting on the content type also keeps web pages out: a page cannot send JSON to another origin without asking
-    first (Fetch, section 3.3.5). ``text/event-stream``, which clients must accept as well, is not asked for: this
-    server never answers with one.
+    first (Fetch, section 3.3.5). ``text/event-stream``, which clients must accept as well, is not insisted on: without
+    it, what a call would tell on the way is left out.
 
     Raises:
         Fault: status 415 or 406.
@@ -179,8 +208,13 @@ def _check_media(content_type: str | None, accept: str | None) -> None:
     if content_type is None or content_type.partition(";")[0].strip().lower() != "application/json":
         detail = "send JSON-RPC messages with `Content-Type: application/json`"
         raise Fault(415, "unsupported-media-type", "The request's media type is not supported", detail)
-    if accept is not None and not any(wanted in accept.lower() for wanted in _ACCEPTABLE):
+    if not _accepts(accept, _PLAIN):
         raise Fault(406, "not-acceptable", "The answer has no acceptable media type", "accept `application/json`")
 
 
-_ACCEPTABLE: Final = ("application/json", "application/*", "*/*")
+def _accepts(accept: str | None, media: tuple[str, ...]) -> bool:
+    return accept is None or any(wanted in accept.lower() for wanted in media)
+
+
+_PLAIN: Final = ("application/json", "application/*", "*/*")
+_STREAMED: Final = (EVENT_STREAM, "text/*", "*/*")

@@ -2,13 +2,13 @@
 
 *Legacy* revisions open with an ``initialize`` handshake; the *modern* one says its version in the ``_meta`` of every
 request (MCP 2026-07-28, Versioning and Compatibility: Terminology). A server may serve both on one endpoint; what
-decides is how the message itself speaks, so nothing is remembered between requests.
+decides is how the message itself speaks; what is remembered between requests of the legacy era is in a session.
 """
 
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,12 +20,14 @@ from capably.servers.mcp_messages import (
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    MISSING_CAPABILITY,
     PARSE_ERROR,
     UNSUPPORTED_VERSION,
     Message,
     ProtocolError,
     shown,
 )
+from capably.servers.mcp_sessions import Session
 
 MODERN_VERSIONS: Final = ("2026-07-28",)
 LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26")
@@ -36,6 +38,12 @@ SUPPORTED_VERSIONS: Final = MODERN_VERSIONS + LEGACY_VERSIONS
 VERSION_KEY: Final = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
 SERVER_INFO_KEY: Final = "io.modelcontextprotocol/serverInfo"
+LOG_LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
+SUBSCRIPTION_KEY: Final = "io.modelcontextprotocol/subscriptionId"
+
+
+NO_MIRRORS: Final[Mapping[str, str]] = MappingProxyType({})
+"""The mirrored parameters of a request that mirrors none."""
 
 
 class Era(StrEnum):
@@ -50,7 +58,9 @@ class Context:
     """What the transport knows of a message: over HTTP, the headers that mirror it.
 
     ``over_http`` is false for transports without headers, where the body alone counts. ``repeated`` names a mirroring
-    header that was sent more than once. ``principal`` is the caller.
+    header that was sent more than once, ``mirrored`` holds the ``Mcp-Param-*`` headers by the rest of their lower-case
+    names. ``principal`` is the caller. ``session`` is known from
+    the start where a connection is a session, as over stdio; over HTTP ``session_id`` names it.
     """
 
     over_http: bool = False
@@ -58,7 +68,10 @@ class Context:
     method: str | None = None
     name: str | None = None
     repeated: str | None = None
+    mirrored: Mapping[str, str] = field(default_factory=lambda: NO_MIRRORS)
     principal: Principal = ANYBODY
+    session_id: str | None = None
+    session: Session | None = None
 
 
 NO_HEADERS: Final = Context()
@@ -79,6 +92,7 @@ STATUSES: Final[Mapping[Era, Mapping[int, int]]] = MappingProxyType(
                 INVALID_PARAMS: 400,
                 INTERNAL_ERROR: 500,
                 HEADER_MISMATCH: 400,
+                MISSING_CAPABILITY: 400,
                 UNSUPPORTED_VERSION: 400,
             }
         ),
@@ -188,6 +202,15 @@ def _compare(header: str, given: str | None, expected: Any) -> None:
         raise ProtocolError(HEADER_MISMATCH, f"Header mismatch: {detail}")
 
 
+def mirrored_value(value: str) -> str:
+    """The value of an ``Mcp-Param-*`` header.
+
+    Raises:
+        ProtocolError: its wrapping is not right.
+    """
+    return _decoded(value) or ""
+
+
 def _decoded(value: str | None) -> str | None:
     """A header value without its ``=?base64?…?=`` wrapping (MCP 2026-07-28, Streamable HTTP: Value Encoding)."""
     if value is None or not (value.startswith("=?base64?") and value.endswith("?=")):
@@ -200,4 +223,4 @@ def _decoded(value: str | None) -> str | None:
             return decoded.decode()
     except (binascii.Error, ValueError):
         pass
-    raise ProtocolError(HEADER_MISMATCH, "Header mismatch: the Mcp-Name header is not valid Base64 of UTF-8 text")
+    raise ProtocolError(HEADER_MISMATCH, "Header mismatch: a header is not valid Base64 of UTF-8 text")

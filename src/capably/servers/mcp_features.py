@@ -15,7 +15,7 @@ import msgspec
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Fault, Outcome
 from capably.servers.mcp_eras import SERVER_INFO_KEY, Context, Era
-from capably.servers.mcp_messages import Message
+from capably.servers.mcp_messages import Message, RequestId
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
@@ -25,20 +25,22 @@ class Marks:
     """What an era adds to results.
 
     ``always`` goes into every result, ``listed`` into those of lists, reads and ``server/discover`` besides (MCP
-    2026-07-28, Overview: Responses; Caching). In the legacy era both are empty.
+    2026-07-28, Overview: Responses; Caching), ``meta`` is what ``_meta`` of every result holds. In the legacy era they
+    are empty.
     """
 
     era: Era
     always: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
     listed: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    meta: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     def result(self, fields: Mapping[str, Any]) -> bytes:
         """A result that holds for one call."""
-        return msgspec.json.encode({**fields, **self.always})
+        return msgspec.json.encode({**self.always, **fields})
 
     def listing(self, fields: Mapping[str, Any]) -> bytes:
         """A result that clients may keep for a while."""
-        return msgspec.json.encode({**fields, **self.always, **self.listed})
+        return msgspec.json.encode({**self.always, **self.listed, **fields})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,37 @@ class Work:
     tell_fault: Callable[[Fault], bytes]
 
 
-Handler: TypeAlias = Callable[[Message, Context], bytes | Work]
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A wish to be told of changes until the client hangs up or cancels (MCP 2026-07-28, Subscriptions).
+
+    ``greeting`` is the first message to send, ``farewell`` the last one, when it is the server that ends. ``lists`` and
+    ``watched`` say which changes to tell, ``meta`` goes with each.
+    """
+
+    request_id: RequestId | None
+    lists: frozenset[str]
+    watched: frozenset[str]
+    meta: Mapping[str, Any]
+    greeting: bytes
+    farewell: bytes
+
+
+Handler: TypeAlias = Callable[[Message, Context], bytes | Work | Listen]
 """Answers one method: the result as JSON, or the work that will give it. Raises ``ProtocolError``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One part of MCP as one server has it in one era: its methods, and its share of the server's capabilities."""
+    """One part of MCP as one server has it in one era: its methods, and its share of the server's capabilities.
+
+    ``lists`` holds what the lists say by the capability that declares ``listChanged`` for them, so that a server whose
+    plan is swapped can tell which have changed.
+    """
 
     methods: Mapping[str, Handler] = field(default_factory=dict)
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    capabilities: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    lists: Mapping[str, bytes] = field(default_factory=dict)
 
 
 ABSENT: Final = Feature()
@@ -94,9 +117,9 @@ def server_info(server: ServerPlan) -> dict[str, str]:
     return {"name": server.namespace, **title, "version": server.version or _UNVERSIONED}
 
 
-def merged(capabilities: list[Mapping[str, Any]]) -> dict[str, Any]:
+def merged(capabilities: list[Mapping[str, Mapping[str, Any]]]) -> dict[str, Mapping[str, Any]]:
     """The capabilities of all features: two features may have a share of the same one."""
-    found: dict[str, Any] = {}
+    found: dict[str, Mapping[str, Any]] = {}
     for each in capabilities:
         for name, details in each.items():
             found[name] = {**found.get(name, {}), **details}

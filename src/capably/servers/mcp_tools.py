@@ -7,11 +7,13 @@ from capably.plan.gate import Gate
 from capably.plan.inputs import accept
 from capably.plan.operation import Operation, ServerPlan
 from capably.plan.outcome import Fault
+from capably.plan.principal import ANYBODY
 from capably.servers.gatekeeper.challenges import allow
 from capably.servers.mcp_catalogue import tool_of
-from capably.servers.mcp_eras import Context
+from capably.servers.mcp_eras import Context, Era
 from capably.servers.mcp_features import Feature, Handler, Marks, Work
 from capably.servers.mcp_messages import INVALID_PARAMS, Message, ProtocolError, shown
+from capably.servers.mcp_mirrors import check_mirrors, mirrors_of
 from capably.servers.mcp_results import encode_tool_result, result_of, result_of_fault
 from capably.servers.mcp_views import ByCaller, Entry, by_caller
 
@@ -28,7 +30,7 @@ def tools(server: ServerPlan, marks: Marks) -> Feature:
     entries = tuple(Entry(operation.scopes, tool_of(operation, marks.era)) for operation in by_name.values())
     listed = by_caller(entries, lambda usable: marks.listing({"tools": usable}))
     methods = {"tools/list": _listing(listed), "tools/call": _calling(by_name, server.gate, marks)}
-    return Feature(methods, {"tools": {}})
+    return Feature(methods, {"tools": {"listChanged": True}}, {"tools": listed(ANYBODY)})
 
 
 def _listing(listed: ByCaller) -> Handler:
@@ -43,6 +45,7 @@ def _listing(listed: ByCaller) -> Handler:
 
 def _calling(by_name: Mapping[str, Operation], gate: Gate | None, marks: Marks) -> Handler:
     era, always = marks.era, marks.always
+    mirrors = {name: found for name, operation in by_name.items() if (found := mirrors_of(operation))}
 
     def call_tool(message: Message, context: Context) -> bytes | Work:
         operation = _named(by_name, message.params.get("name"))
@@ -52,6 +55,8 @@ def _calling(by_name: Mapping[str, Operation], gate: Gate | None, marks: Marks) 
             arguments = {}
         elif not isinstance(arguments, dict):
             raise ProtocolError(INVALID_PARAMS, "Invalid params: `arguments` must be an object")
+        if operation.name in mirrors and context.over_http and era is Era.MODERN:
+            check_mirrors(mirrors[operation.name], arguments, context.mirrored)
 
         def tell_fault(fault: Fault) -> bytes:
             return encode_tool_result(result_of_fault(fault), always)
