@@ -45,9 +45,15 @@ class Asked:
 class Nonces:
     """Makes nonces and knows which counts of them were used."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        """Start with a key of its own: nonces of another process are stale."""
+    def __init__(self, clock: Callable[[], float] = time.time, most: int = _MOST_NONCES) -> None:
+        """Start with a key of its own: nonces of another process are stale.
+
+        Args:
+            clock: seconds since 1970.
+            most: how many nonces are remembered; beyond that the older ones become stale.
+        """
         self._clock = clock
+        self._most = most
         self._key = secrets.token_bytes(32)
         self._used: dict[str, tuple[int, int]] = {}
         self._made_after = -1.0
@@ -65,7 +71,7 @@ class Nonces:
     def take(self, nonce: str, count: int) -> bool:
         """Use a count of a fresh nonce; whether it had not been used before."""
         highest, seen = self._used.get(nonce, (0, 0))
-        if nonce not in self._used and len(self._used) >= _MOST_NONCES:
+        if nonce not in self._used and len(self._used) >= self._most:
             self._forget_oldest()
         if count > highest:
             self._used[nonce] = (count, ((seen << (count - highest)) | 1) & ((1 << _WINDOW) - 1))
