@@ -10,7 +10,9 @@ import pytest
 
 from capably.capabilities import THREADS_RUNS
 from capably.codes import CODES
+from capably.diagnostics import Diagnostic
 from capably.examine import Examined, examine_with
+from capably.mock.serving import open_file
 from capably.plan.variables import Given
 
 HEAD = "ikanos: 1.0.0-beta4\n"
@@ -54,6 +56,14 @@ def forwarding(forward: dict[str, Any]) -> dict[str, Any]:
 def skill(*tools: dict[str, Any], **more: Any) -> str:
     told = {"name": "s", "description": "S.", "tools": [{"name": "t", **tool} for tool in tools], **more}
     return document(more=[{"type": "skill", "namespace": "k", "port": 3, "skills": [told]}])
+
+
+def openapi(**operation: Any) -> str:
+    return json.dumps({"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {"/x": {"get": operation}}})
+
+
+def json_content(**medium: Any) -> dict[str, Any]:
+    return {"content": {"application/json": medium}}
 
 
 HOST = [{"name": "host", "in": "path"}]
@@ -149,6 +159,14 @@ TOLD: dict[str, str | bytes] = {
     "SEC002": document(baseUri="http://up.test", authentication={"type": "bearer", "token": "{{B}}"}),
     "SEC003": document(more=[server(address="0.0.0.0")]),  # noqa: S104 -- the finding
     "SEC004": auth(type="oauth2", tokenEndpoint="http://up.test/token"),
+    "OAS001": "ikanos: 1.0.0-beta4\n",
+    "OAS002": "swagger: '2.0'\n",
+    "OAS003": openapi(responses=[]),
+    "OAS004": openapi(requestBody={"$ref": "#/components/requestBodies/B"}),
+    "OAS005": openapi(respones={}),
+    "OAS006": openapi(requestBody=json_content(schema={"type": "strng"})),
+    "OAS007": openapi(responses={"200": {"description": "", **json_content(schema={"type": "string"}, example=1)}}),
+    "OAS008": openapi(responses={"200": {"description": "", **json_content(example="{{spell()}}")}}),
 }
 
 
@@ -160,13 +178,21 @@ def examined(folder: Path, data: str | bytes) -> Examined:
     return asyncio.run(examine_with(file, Given()))
 
 
+def findings(folder: Path, code: str) -> tuple[Diagnostic, ...]:
+    if not code.startswith("OAS"):
+        return examined(folder, TOLD[code]).diagnostics
+    file = folder / "api.yaml"
+    file.write_text(str(TOLD[code]), encoding="utf-8")
+    return open_file(file).diagnostics
+
+
 def test_every_code_has_a_document_that_is_told_it() -> None:
     assert set(TOLD) == set(CODES)
 
 
 @pytest.mark.parametrize("code", TOLD)
 def test_a_document_is_told_the_code(tmp_path: Path, code: str) -> None:
-    found = [item for item in examined(tmp_path, TOLD[code]).diagnostics if item.code == code]
+    found = [item for item in findings(tmp_path, code) if item.code == code]
     assert found, "nothing of this code is told"
     for item in found:
         assert item.span.line >= 1

@@ -26,8 +26,8 @@ class Pair(click.ParamType[tuple[str, str]]):
         name, equals, text = str(value).partition("=")
         if not name or not equals:
             form = (param.metavar if param is not None and param.metavar else self.name).strip("[].")
-            # What follows --set may be a secret whose name was forgotten: it is not told.
-            shown = "this" if param is not None and param.name == "sets" else f"`{value}`"
+            # What follows --set or --expect may be a secret whose name was forgotten: it is not told.
+            shown = "this" if param is not None and param.name in {"sets", "demands"} else f"`{value}`"
             self.fail(f"{shown} is not {form}", param, ctx)
         return name, text
 

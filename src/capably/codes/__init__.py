@@ -2,19 +2,14 @@
 
 Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
 REF references, VAR variables, IMP imports, INP inputs,
-REQ requests, BOD bodies, FWD forwards, OUT outputs, AUT authentication, SRV servers, SKL skills, SEC security.
+REQ requests, BOD bodies, FWD forwards, OUT outputs, AUT authentication, SRV servers, SKL skills, SEC security,
+OAS OpenAPI documents that are mocked.
 """
 
-from dataclasses import dataclass
+from capably.codes.code import Code
+from capably.codes.openapi import OPENAPI
 
-
-@dataclass(frozen=True, slots=True)
-class Code:
-    """A code's public page: a title, and a text in Markdown."""
-
-    title: str
-    text: str
-
+__all__ = ["CODES", "Code"]
 
 CODES: dict[str, Code] = {
     "DOC001": Code(
@@ -396,4 +391,5 @@ CODES: dict[str, Code] = {
         "Tokens are asked for over plain http",
         "The client's secret and the token can be read by whoever is on the way. Use https, except on this machine.",
     ),
+    **OPENAPI,
 }
