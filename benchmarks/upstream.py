@@ -8,7 +8,8 @@ from typing import cast
 import httptools
 import uvloop
 
-BODY = json.dumps({"id": "run_1", "status": "completed", "note": "x" * 650}).encode()
+FIELDS = {f"field{number}": f"{number}" * 40 for number in range(10)}
+BODY = json.dumps({"id": "run_1", "status": "completed", **FIELDS, "note": "x" * 90}).encode()
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
 
 
