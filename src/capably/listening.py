@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from capably.errors import CommandError
+from capably.servers.http import DISCONNECT
 
 
 @contextlib.contextmanager
@@ -50,11 +51,21 @@ class CappedProtocol(HttpToolsProtocol):
 
     _header_bytes = 0
     _in_headers = True
+    _waiting: set[Callable[[], object]] | None = None
 
     def on_message_begin(self) -> None:
-        """Count anew for each request of a connection."""
+        """Count anew for each request of a connection; tell the application how to hear of the caller's leaving."""
         self._header_bytes, self._in_headers = 0, True
         super().on_message_begin()
+        if self._waiting is None:
+            self._waiting = set()
+        self.scope["extensions"] = {DISCONNECT: cast("dict[object, object]", self._waiting)}
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell those who wait for it."""
+        super().connection_lost(exc)
+        for leave in tuple(self._waiting or ()):
+            leave()
 
     def on_headers_complete(self) -> None:
         """Stop counting: what follows is the body, which has a cap of its own."""

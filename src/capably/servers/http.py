@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -167,6 +168,7 @@ def check_origin(scope: Scope, limits: Limits) -> None:
         raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
 
 
+@lru_cache(maxsize=256)
 def _is_local(url: str) -> bool:
     try:
         name = urlsplit(url).hostname
@@ -180,6 +182,38 @@ def _is_local(url: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+DISCONNECT = "capably.disconnect"
+"""An ASGI extension of our listeners: a set of functions that are called when the connection is lost.
+
+Other servers tell it only to who waits in ``receive``, for which a task of its own is needed: a tenth of what a whole
+request costs.
+"""
+
+
+async def until_answered(scope: Scope, receive: Receive, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work; cancel it when the caller goes away. The request body must have been read."""
+    waiting: set[Callable[[], object]] | None = (scope.get("extensions") or {}).get(DISCONNECT)
+    task = asyncio.current_task()
+    if waiting is None or task is None:
+        await while_connected(receive, work)
+        return
+    is_gone = False
+
+    def leave() -> None:
+        nonlocal is_gone
+        is_gone = True
+        task.cancel()
+
+    waiting.add(leave)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not is_gone or task.uncancel() > 0:  # somebody else cancelled it
+            raise
+    finally:
+        waiting.discard(leave)
 
 
 async def while_connected(gone: Callable[[], Awaitable[object]], work: Coroutine[Any, Any, None]) -> None:

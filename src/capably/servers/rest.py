@@ -31,7 +31,7 @@ from capably.servers.http import (
     send_body,
     send_fault,
     send_stream,
-    while_connected,
+    until_answered,
 )
 from capably.servers.passing import Exchange, pass_through
 from capably.servers.router import Match, Router
@@ -62,7 +62,8 @@ def build_app(
             return
         operation = _operation(scope["method"], match)
         inputs = await _inputs(operation, match, scope, receive, limits)
-        await while_connected(receive, _answer(operation, inputs, invoke, send, is_head=scope["method"] == "HEAD"))
+        answer = _answer(operation, inputs, invoke, send, is_head=scope["method"] == "HEAD")
+        await until_answered(scope, receive, answer)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
