@@ -52,7 +52,8 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
     except RequestError as problem:
         location = next((item.location.value for item in operation.inputs if item.name == problem.input), "path")
         raise invalid_inputs([Problem(problem.input, location, str(problem))]) from None
-    request = replace(request, answer_bytes=work.raw_format.max_bytes)
+    if work.raw_format.max_bytes is not None:
+        request = replace(request, answer_bytes=work.raw_format.max_bytes)
     reply = yield Call(work.target.namespace, request, work.scheme)
     return outcome_of(operation, work, reply, inputs)
 

@@ -2,7 +2,6 @@
 
 from base64 import b64encode
 from dataclasses import dataclass, field
-from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 _PORTS = {"http": 80, "https": 443}
@@ -28,20 +27,18 @@ class Address:
         return self.scheme == "https"
 
 
-def cut_url(url: str) -> tuple[Address, str]:
-    """The address and the target of an encoded URL; a fragment is for readers of answers, nobody sends it.
-
-    Raises:
-        ValueError: this is no http or https URL.
-    """
-    url = url.partition("#")[0]
+def cut_url(url: str) -> tuple[str, str]:
+    """The origin and the target of an encoded URL; a fragment is for readers of answers, nobody sends it."""
+    if "#" in url:
+        url = url.partition("#")[0]
     begin = url.find("://") + 3
-    end = min((at for mark in "/?" if (at := url.find(mark, begin)) >= 0), default=len(url))
-    target = url[end:]
-    return address_of(url[:end]), target if target.startswith("/") else f"/{target}"
+    slash, mark = url.find("/", begin), url.find("?", begin)
+    end = slash if mark < 0 or 0 <= slash < mark else mark
+    if end < 0:
+        return url, "/"
+    return url[:end], url[end:] if end == slash else f"/{url[end:]}"
 
 
-@lru_cache(maxsize=1024)
 def address_of(origin: str) -> Address:
     """Read an origin, such as ``https://user:password@example.com:8443``.
 

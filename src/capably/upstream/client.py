@@ -25,6 +25,7 @@ from capably.upstream.tls import ResumingContext
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 5
+_MOST_WAYS = 1000
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods whose request may be sent again when a kept connection was closed under it (RFC 9110, section 9.2.2)."""
 
@@ -47,6 +48,7 @@ class Client:
         self._limits = limits
         self._pool = Pool(limits.connect_s)
         self._proxies = getproxies()
+        self._ways: dict[tuple[str, ResumingContext | None], Way] = {}
 
     async def __aenter__(self) -> Self:
         """Begin; nothing is opened yet."""
@@ -144,12 +146,18 @@ class Client:
 
     def _way(self, url: str, tls: ResumingContext | None) -> tuple[Way, str]:
         """How a URL is reached, and the target to ask for there."""
-        try:
-            address, target = cut_url(url)
-            proxy = self._proxy(address) if self._proxies else None
-        except ValueError as problem:
-            raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
-        return Way(address, proxy, tls), target
+        origin, target = cut_url(url)
+        way = self._ways.get((origin, tls))
+        if way is None:
+            try:
+                address = address_of(origin)
+                proxy = self._proxy(address) if self._proxies else None
+            except ValueError as problem:
+                raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
+            if len(self._ways) >= _MOST_WAYS:  # a base URI with holes can lead to many origins
+                self._ways.clear()
+            way = self._ways[origin, tls] = Way(address, proxy, tls)
+        return way, target
 
     def _proxy(self, address: Address) -> Address | None:
         named = self._proxies.get(address.scheme)
@@ -189,7 +197,8 @@ def _same_origin(request: Request, url: str, location: str) -> str:
     """Where a redirect leads, if it may be followed: RFC 9110, section 15.4, with our own limits."""
     try:
         target = urljoin(url, location)
-        (here, _), (there, path) = cut_url(url), cut_url(target)
+        (origin, _), (other, path) = cut_url(url), cut_url(target)
+        here, there = address_of(origin), address_of(other)
     except ValueError as problem:
         raise UpstreamError(Trouble.REDIRECT, "redirected to what is not a URL") from problem
     if here != there:

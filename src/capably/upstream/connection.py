@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable
-from dataclasses import dataclass
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 from httptools import HttpParserError, HttpParserUpgrade
 
@@ -11,8 +10,7 @@ from capably.upstream.exchange import Exchange
 from capably.upstream.reply import Trouble, UpstreamError
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """When to give up, by the loop's clock, and after how many seconds that is."""
 
     at: float

@@ -114,7 +114,10 @@ class Exchange:
         "_carrier",
         "_header_bytes",
         "_idle_s",
+        "_is_chunked",
+        "_is_events",
         "_is_headless",
+        "_length",
         "_size",
         "answered",
         "chunks",
@@ -144,6 +147,9 @@ class Exchange:
         self._cap = cap
         self._idle_s = idle_s
         self._is_headless = method in {"HEAD", "CONNECT"}
+        self._is_chunked = False
+        self._is_events = False
+        self._length: int | None = None
         self._size = 0
         self._header_bytes = 0
         self.streams_all = streams_all
@@ -182,7 +188,14 @@ class Exchange:
         self._header_bytes += len(name) + len(value)
         if self._header_bytes > _HEADER_BYTES:
             raise ValueError("its headers are too large")
-        self.headers.append((name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")))
+        key, text = name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")
+        self.headers.append((key, text))
+        if key == "content-length":
+            self._length = int(text)
+        elif key == "transfer-encoding":
+            self._is_chunked = True
+        elif key == "content-type":
+            self._is_events = text.lower().startswith(_EVENTS)
 
     def on_headers_complete(self) -> None:
         """The headers are there: decide what becomes of the body."""
@@ -193,18 +206,16 @@ class Exchange:
             self.headers.clear()
             return
         self.has_headers = True
-        is_stream = self.streams_all or (self.header("content-type") or "").lower().startswith(_EVENTS)
-        if is_stream:
+        if self.streams_all or self._is_events:
             self.stream = Body(self._carrier, self._idle_s)
             if not self.answered.done():
                 self.answered.set_result(None)
         if self._is_headless:
             self._complete(is_kept_alive=self.parser.should_keep_alive())
             return
-        length = self.header("content-length")
-        self.ends_with_connection = length is None and self.header("transfer-encoding") is None
-        if not is_stream and length is not None and int(length) > self._cap:
-            self._too_large(f"{length} bytes")
+        self.ends_with_connection = self._length is None and not self._is_chunked
+        if self.stream is None and self._length is not None and self._length > self._cap:
+            self._too_large(f"{self._length} bytes")
 
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""

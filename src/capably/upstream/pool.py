@@ -14,9 +14,12 @@ from capably.upstream.tunnel import open_tunnel
 _IDLE_S = 15.0  # many servers close idle connections after 15 seconds or more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Way:
-    """How an address is reached: directly or through a proxy, and with which TLS settings (the usual, if none)."""
+    """How an address is reached: directly or through a proxy, and with which TLS settings (the usual, if none).
+
+    Each way is one of its kind: connections are kept for it, not for ways that look the same.
+    """
 
     address: Address
     proxy: Address | None = None

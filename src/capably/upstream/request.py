@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:[/?]|$)")
+_UNRESERVED = re.compile(r"[A-Za-z0-9._~-]*")  # RFC 3986, section 2.3
 _FORBIDDEN_IN_HEADER = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 OF_THE_CONNECTION = frozenset(
     {
@@ -129,18 +130,30 @@ def _headers(template: RequestTemplate, inputs: Mapping[str, Any]) -> Iterator[t
 
 
 def _path(template: RequestTemplate, inputs: Mapping[str, Any]) -> str:
-    values = {part.name: _path_value(part, inputs) for part in template.path if not isinstance(part, str)}
-    path = "".join(part if isinstance(part, str) else values[part.name] for part in template.path)
-    for name, value in values.items():
-        if not value.strip(".") and _DOT_SEGMENT.search(path):
+    pieces = []
+    dots = []
+    for part in template.path:
+        if isinstance(part, str):
+            pieces.append(part)
+            continue
+        text = _path_value(part, inputs)
+        pieces.append(text)
+        if not text.strip("."):
+            dots.append((part.name, text))
+    path = "".join(pieces)
+    for name, text in dots:
+        if _DOT_SEGMENT.search(path):
             # RFC 3986, section 5.2.4: every client and server on the way would remove it, encoded or not.
-            raise RequestError(name, f"`{name}` must not be `{value}`: it would change the path")
+            raise RequestError(name, f"`{name}` must not be `{text}`: it would change the path")
     return path
 
 
 def _path_value(hole: PathValue, inputs: Mapping[str, Any]) -> str:
     value = evaluate(hole.source, inputs)
-    text = "" if value is ABSENT else _text(hole.name, value, hole.layout or SIMPLE, _quoted(hole.name))
+    if isinstance(value, str) and hole.layout is None:
+        text = _escaped(hole.name, value)
+    else:
+        text = "" if value is ABSENT else _text(hole.name, value, hole.layout or SIMPLE, _quoted(hole.name))
     if not text:
         raise RequestError(hole.name, f"`{hole.name}` is part of the path and must not be empty")
     return text
@@ -154,7 +167,14 @@ def _text(name: str, value: Any, layout: Layout, encode: Callable[[Any], str]) -
 
 
 def _quoted(name: str) -> Callable[[Any], str]:
-    return lambda value: quote(sendable(name, value), safe="")
+    return lambda value: _escaped(name, value)
+
+
+def _escaped(name: str, value: Any) -> str:
+    """A value percent-encoded; most identifiers need no encoding."""
+    if isinstance(value, str) and _UNRESERVED.fullmatch(value):
+        return value
+    return quote(sendable(name, value), safe="")
 
 
 def _pairs(template: RequestTemplate, place: str, pairs: Pairs, inputs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
