@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from capably.casefile.records import Answer, CaseFile, Exchange, Reply, Story
 from capably.cli.main import capably
 from capably.codes import CODES
 from capably.model.auth import Authentication
@@ -107,6 +108,35 @@ def language_page() -> str:
     return "\n".join(parts)
 
 
+CASE_RECORDS: dict[str, type[Record]] = {
+    "the file": CaseFile,
+    "stories": Story,
+    "stories.upstream": Exchange,
+    "stories.upstream.reply": Reply,
+    "stories.answer": Answer,
+}
+CASES = """# Case files, key by key
+
+What `capably test` runs. How they are written is told in [testing documents](../testing-documents.md).
+"""
+
+
+def cases_page() -> str:
+    """What case files can say."""
+    parts = [NOTE + CASES]
+    for title, kind in CASE_RECORDS.items():
+        parts.append(f"## {title}\n\n{(kind.__doc__ or '').partition(chr(10))[0]}\n")
+        parts.append("| key | meaning |\n|---|---|")
+        parts.append("\n".join(case_row(item) for item in documented_keys(kind)) + "\n")
+    return "\n".join(parts)
+
+
+def case_row(item: DocumentedKey) -> str:
+    """A line of a table of keys that have no versions."""
+    choices = f" One of {', '.join(item.value.one_of)}." if item.value.one_of else ""
+    return f"| `{item.name}` | {item.doc}{choices}{' Required.' if item.required else ''} |"
+
+
 def key_row(item: DocumentedKey) -> str:
     """A line of a table of keys."""
     since = "0.4 to 1.0.0-alpha2" if item.since == PUBLISHED else item.since
@@ -118,6 +148,7 @@ def key_row(item: DocumentedKey) -> str:
 
 PAGES = {
     "language.md": language_page,
+    "cases.md": cases_page,
     "commands.md": command_page,
     "diagnostics.md": diagnostics_page,
     "plan.schema.json": plan_schema,

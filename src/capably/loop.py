@@ -5,11 +5,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeAlias, TypeVar
 
 Main: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
 """An asynchronous command. It ends when it is done, or soon after the event is set."""
+
+Result = TypeVar("Result")
 
 _FORCED = 130  # 128 + SIGINT: what shells report for an interrupted command
 
@@ -47,3 +49,11 @@ def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     # uvicorn tells each failed response with a traceback; our servers have logged what there is to know.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+
+
+def run_quietly(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to its end what serves only itself, such as tests; of what servers log only errors are shown."""
+    logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(work)

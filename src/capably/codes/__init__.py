@@ -1,11 +1,11 @@
 """Every diagnostic code: what it says, why it matters, what to do. ``capably explain`` and the reference page show it.
 
 Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
-REF references, VAR variables, IMP imports, INP inputs,
-REQ requests, BOD bodies, FWD forwards, OUT outputs, AUT authentication, SRV servers, SKL skills, SEC security,
-OAS OpenAPI documents that are mocked.
+REF references, VAR variables, IMP imports, INP inputs, REQ requests, BOD bodies, FWD forwards, OUT outputs,
+AUT authentication, SRV servers, SKL skills, SEC security, OAS OpenAPI documents that are mocked, CAS case files.
 """
 
+from capably.codes.cases import CASES
 from capably.codes.code import Code
 from capably.codes.openapi import OPENAPI
 
@@ -392,4 +392,5 @@ CODES: dict[str, Code] = {
         "The client's secret and the token can be read by whoever is on the way. Use https, except on this machine.",
     ),
     **OPENAPI,
+    **CASES,
 }
