@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from capably.capabilities import THREADS_RUNS
+from capably.casefile.reading import read_case
+from capably.casefile.running import run_cases
 from capably.codes import CODES
 from capably.diagnostics import Diagnostic
 from capably.examine import Examined, examine_with
@@ -170,6 +172,13 @@ TOLD: dict[str, str | bytes] = {
 }
 
 
+# What is told of case files.
+TOLD_OF_CASES = {
+    "CAS001": "stories: []",
+    "CAS002": json.dumps({"document": json.loads(document()), "stories": [{"name": "a", "call": "nothing"}]}),
+}
+
+
 def examined(folder: Path, data: str | bytes) -> Examined:
     (folder / "b.yaml").write_text("ikanos: 1.0.0-beta4\nconsumes: [{namespace: other}]\n", encoding="utf-8")
     (folder / "broken.yaml").write_text("a: [\n", encoding="utf-8")
@@ -187,7 +196,7 @@ def findings(folder: Path, code: str) -> tuple[Diagnostic, ...]:
 
 
 def test_every_code_has_a_document_that_is_told_it() -> None:
-    assert set(TOLD) == set(CODES)
+    assert set(TOLD) | set(TOLD_OF_CASES) == set(CODES)
 
 
 @pytest.mark.parametrize("code", TOLD)
@@ -198,6 +207,14 @@ def test_a_document_is_told_the_code(tmp_path: Path, code: str) -> None:
         assert item.span.line >= 1
         assert item.message
         assert not item.message.endswith("."), "headlines are no sentences with a full stop"
+
+
+@pytest.mark.parametrize("code", TOLD_OF_CASES)
+def test_a_case_file_is_told_the_code(tmp_path: Path, code: str) -> None:
+    file = tmp_path / "a.case"
+    file.write_text(TOLD_OF_CASES[code], encoding="utf-8")
+    (told,) = asyncio.run(run_cases([read_case(file)], {}))
+    assert code in {item.code for item in told.problems}
 
 
 def test_the_simplest_document_is_told_nothing(tmp_path: Path) -> None:

@@ -155,7 +155,8 @@ def _said(body: Any) -> str:
     if not isinstance(body, dict) or "detail" not in body:
         return json.dumps(body, ensure_ascii=False)
     errors = [item.get("detail", "") for item in body.get("errors", []) if isinstance(item, dict)]
-    return "\n".join(str(part) for part in (body.get("title", ""), body["detail"], *errors) if part)
+    said = [part for part in (body.get("title", ""), body["detail"], *errors) if part]
+    return "\n".join(dict.fromkeys(map(str, said)))
 
 
 async def over_mcp(

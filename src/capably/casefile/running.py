@@ -89,8 +89,8 @@ async def _run_case(case: Case, sets: Mapping[str, str], wanted: str, turn: asyn
         table = _Table(case, path, given, examined.compiled.plan, _bases(examined, given), sets)
         chosen = [run for run in runs if wanted in table.result(run).name.casefold()]
         results = await asyncio.gather(*(table.played(run, turn) for run in chosen))
-        problems = found + list(_as_written(case, examined)) if found else found
-        return Told(case, tuple(results), tuple(problems), {**texts, **examined.texts})
+        problems = (*_as_written(case, examined), *found) if found else ()
+        return Told(case, tuple(results), problems, {**texts, **examined.texts})
 
 
 def _as_written(case: Case, examined: Examined) -> tuple[Diagnostic, ...]:

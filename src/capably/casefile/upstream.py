@@ -138,16 +138,16 @@ async def scripted(script: Script, namespaces: Iterable[str]) -> AsyncIterator[d
         return _response(reply)
 
     async with AsyncExitStack() as stack:
+        sockets = [(name, stack.enter_context(socket.create_server(("127.0.0.1", 0)))) for name in namespaces]
         runner = web.ServerRunner(web.Server(handle), handler_cancellation=True, shutdown_timeout=0.1)
-        await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        await runner.setup()
         addresses = {}
-        for namespace in namespaces:
-            sock = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        for namespace, sock in sockets:
             port = sock.getsockname()[1]
             namespace_of[port] = namespace
-            await web.SockSite(runner, sock).start()
             addresses[namespace] = f"http://127.0.0.1:{port}"
+            await web.SockSite(runner, sock).start()
         yield addresses
 
 
