@@ -4,15 +4,17 @@ Everything is decided before a socket opens: documents are examined, values look
 socket is bound, then every server started; if one step fails, nothing is left running.
 """
 
+import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from capably.diagnostics import did_you_mean
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined, examine_with
 from capably.listening import QuietServer, bind, serving
@@ -21,8 +23,11 @@ from capably.runtime import Runtime
 from capably.servers import mcp, rest, skill
 from capably.servers.gatekeeper import Gatekeeper, with_metadata
 from capably.servers.http import Application, Closing, Limits
+from capably.servers.mcp_protocol import Protocol
 from capably.servers.mcp_state import Seal
+from capably.servers.mcp_stdio import Connection
 from capably.settings import Settings
+from capably.standard_io import input_lines, taken_output
 from capably.startup import missing_values, unknown_names
 
 Build: TypeAlias = Callable[[ServerPlan, Runtime, Limits, Gatekeeper, Seal], Application]
@@ -47,15 +52,17 @@ class RefusedError(CommandError):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A server that runs: its plan, and the address it really has."""
+    """A server that runs: its plan, and the address it really has; one over stdio has none."""
 
     plan: ServerPlan
-    host: str
-    port: int
+    host: str = ""
+    port: int = 0
 
     @property
     def url(self) -> str:
         """Where clients reach it; an address that means every interface is shown as this machine's."""
+        if self.plan.over_stdio:
+            return "stdio"
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 -- compared, not bound
         shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
         return f"http://{shown}:{self.port}"
@@ -79,8 +86,36 @@ async def open_documents(files: Sequence[Path], settings: Settings) -> list[Exam
     missing = missing_values(examined)
     if missing is not None:
         raise missing
+    if settings.stdio is not None:
+        examined = _only_over_stdio(examined, settings.stdio)
     _check_clashes(examined, settings)
     return examined
+
+
+def _only_over_stdio(examined: Sequence[Examined], namespace: str) -> list[Examined]:
+    """The documents with one MCP server, over standard input and output; the others are not served.
+
+    A client that starts a server for itself wants nothing else of it, above all no ports another client may hold.
+
+    Raises:
+        CommandError: there is no such server, or no name and several.
+    """
+    found = [
+        (document, server)
+        for document in examined
+        for server in _servers(document)
+        if server.kind is Kind.MCP and (not namespace or server.namespace == namespace)
+    ]
+    if len(found) != 1:
+        known = [server.namespace for document in examined for server in _servers(document) if server.kind is Kind.MCP]
+        told = f"{namespace}: no MCP server has this name" if namespace else "name the MCP server to serve"
+        advice = did_you_mean(namespace, known) or (f"there is {', '.join(known) or 'none'}",)
+        raise CommandError(f"--stdio {told}", *advice, exit_code=EXIT_USAGE)
+    ((document, server),) = found
+    if document.compiled is None:
+        raise TypeError("a document with a server is compiled")
+    plan = replace(document.compiled.plan, servers=(replace(server, over_stdio=True),))
+    return [replace(document, compiled=replace(document.compiled, plan=plan))]
 
 
 def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
@@ -92,6 +127,8 @@ def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
             earlier = namespaces.setdefault(server.namespace, document)
             if earlier is not document:
                 problems.append(f"{document.file} and {earlier.file} both have a server `{server.namespace}`")
+            if server.over_stdio:
+                continue
             host, port = _address(server, settings)
             other = addresses.setdefault((host, port), server)
             if port and other is not server:
@@ -99,6 +136,10 @@ def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
                     f"`{server.namespace}` and `{other.namespace}` both listen on {host}:{port}: "
                     f"move one with --port {server.namespace}=PORT"
                 )
+    over_stdio = [server.namespace for document in examined for server in _servers(document) if server.over_stdio]
+    if len(over_stdio) > 1:
+        names = " and ".join(f"`{name}`" for name in over_stdio)
+        problems.append(f"{names} are all served over stdio, which one process can do for one: choose with --stdio")
     if problems:
         raise CommandError("the servers clash", *dict.fromkeys(problems), exit_code=EXIT_USAGE)
 
@@ -113,14 +154,22 @@ def _address(server: ServerPlan, settings: Settings) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIterator[list[Listener]]:
+async def running(
+    documents: Sequence[Examined], settings: Settings, stop: asyncio.Event | None = None
+) -> AsyncIterator[list[Listener]]:
     """Serve documents while the context lasts; leaving it drains the servers.
+
+    Args:
+        documents: what to serve.
+        settings: how to serve it.
+        stop: set when the client of a server over stdio has gone: whoever serves waits for it.
 
     Raises:
         CommandError: an address cannot be listened on.
     """
     async with AsyncExitStack() as stack:
-        bound = [(document, server) for document in documents for server in _servers(document)]
+        servers_of = [(document, server) for document in documents for server in _servers(document)]
+        bound = [(document, server) for document, server in servers_of if not server.over_stdio]
         sockets = [stack.enter_context(_bind(server, settings)) for _document, server in bound]
         runtimes = {id(item): await stack.enter_async_context(Runtime(settings.client)) for item in documents}
         keepers = {id(item): Gatekeeper(runtimes[id(item)].fetch) for item in documents}
@@ -139,6 +188,12 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
             servers.append(QuietServer(app, settings.drain_s))
             await stack.enter_async_context(serving(servers[-1], sock))
             listeners.append(Listener(server, host, port))
+        over_stdio = next(((document, server) for document, server in servers_of if server.over_stdio), None)
+        if over_stdio is not None:
+            document, server = over_stdio
+            work = _over_stdio(server, runtimes[id(document)], settings, seal, stop)
+            await stack.enter_async_context(_beside(work))
+            listeners.append(Listener(server))
         try:
             yield listeners
         finally:
@@ -148,6 +203,37 @@ async def running(documents: Sequence[Examined], settings: Settings) -> AsyncIte
                 if isinstance(each_app, Closing):
                     each_app.close()
 
+
+async def _over_stdio(
+    server: ServerPlan, runtime: Runtime, settings: Settings, seal: Seal, stop: asyncio.Event | None
+) -> None:
+    """Serve over standard input and output until the client has gone; then everything else shall stop as well."""
+    stop = stop or asyncio.Event()
+    cap = settings.limits.body_bytes
+    try:
+        with taken_output() as write:
+            connection = Connection(Protocol(server, seal), runtime.invoke, cap, write)
+            await connection.serve(input_lines(cap, stop), settings.drain_s)
+    finally:
+        stop.set()
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Do work while the context lasts; leaving it cancels what is left of it.
+
+    The work of a client that is still there has been told to end by then.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        await asyncio.wait({task}, timeout=_STDIO_END_S)
+        task.cancel()
+        await asyncio.wait({task})
+
+
+_STDIO_END_S: Final = 1.0
 
 STATE_KEY: Final = "CAPABLY_STATE_KEY"
 """The environment variable with the keys of what MCP clients keep for a server, separated by white space."""

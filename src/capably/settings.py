@@ -13,7 +13,8 @@ class Settings:
     """How to serve: values for variables, ports by namespace, the address, limits.
 
     ``host`` replaces the address of every server; ``ports`` replace single ports by the server's namespace. ``strict``
-    refuses a document that has any error, instead of serving what is sound.
+    refuses a document that has any error, instead of serving what is sound. ``stdio`` names the one MCP server that is
+    served, over standard input and output (an empty name: the only one there is); ``None`` serves all as they say.
     """
 
     given: Given = field(default_factory=Given)
@@ -23,3 +24,4 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     drain_s: float = 10.0
     strict: bool = False
+    stdio: str | None = None

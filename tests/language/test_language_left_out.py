@@ -31,7 +31,6 @@ def edited(old: str, new: str) -> str:
             "`ref` is not run by this version: the operation is left out",
         ),
         ((CHANGES, "- {name: change, x-not: [{name: id, type"), "the operation has no `call`: it is left out"),
-        (("port: 9090", "transport: stdio"), "MCP over stdio is not served by this version"),
     ],
 )
 def test_what_this_version_leaves_out_is_told_and_the_rest_is_planned(
@@ -40,6 +39,12 @@ def test_what_this_version_leaves_out_is_told_and_the_rest_is_planned(
     reading = language.read(edited(*edit))
     assert ("DOC013", message) in reading.told
     assert reading.operations
+
+
+def test_an_mcp_server_over_stdio_needs_no_port(language: Any) -> None:
+    reading = language.read(edited("port: 9090", "transport: stdio"))
+    servers = reading.examined.compiled.plan.servers
+    assert [(server.kind.value, server.over_stdio) for server in servers] == [("rest", False), ("mcp", True)]
 
 
 def test_a_server_that_wants_its_callers_authenticated_in_a_way_not_known_is_not_opened(language: Any) -> None:

@@ -21,7 +21,7 @@ MAX_PORT = 65535
 
 
 @click.command(epilog="Exit codes: 0 stopped by a signal, 1 could not serve, 2 used wrongly or a value is missing.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
 @given_options
 @click.option(
     "--port",
@@ -32,6 +32,13 @@ MAX_PORT = 65535
     help="Port of a server, instead of the document's; 0 takes a free one.",
 )
 @click.option("--host", metavar="ADDR", help="Address all servers listen on, instead of the document's.")
+@click.option(
+    "--stdio",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAMESPACE]",
+    help="Serve one MCP server over standard input and output, and nothing else, as MCP clients start servers.",
+)
 @click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
     "--timeout",
@@ -50,6 +57,7 @@ def serve(
     upstreams: tuple[tuple[str, str], ...],
     ports: tuple[tuple[str, str], ...],
     host: str | None,
+    stdio: str | None,
     strict: bool,
     timeout_s: float,
 ) -> None:
@@ -64,19 +72,35 @@ def serve(
       capably serve fleet.yaml --set region=eu
       capably serve fleet.yaml --upstream registry=http://127.0.0.1:8000
       capably serve a.yaml b.yaml --port b-rest=8081
+      capably serve --stdio fleet.yaml
     """
     from capably.loop import run_until_signal
     from capably.settings import Settings
     from capably.upstream.client import ClientLimits
 
+    stdio, files = _told_apart(stdio, files)
     settings = Settings(
         given=given_from(sets, upstreams),
         ports=ports_from(ports),
         host=host,
+        stdio=stdio,
         strict=strict,
         client=ClientLimits(answer_s=timeout_s),
     )
     run_until_signal(lambda stop: _serve(files, settings, stop))
+
+
+def _told_apart(stdio: str | None, files: tuple[Path, ...]) -> tuple[str | None, tuple[Path, ...]]:
+    """The server and the files: in `--stdio FILE` the option takes what is a file.
+
+    Raises:
+        CommandError: no file is named.
+    """
+    if stdio and (not files or Path(stdio).suffix.lower() in {".yaml", ".yml"} or Path(stdio).is_file()):
+        stdio, files = "", (Path(stdio), *files)
+    if not files:
+        raise CommandError("no document is named", "write `capably serve FILE`", exit_code=EXIT_USAGE)
+    return stdio, files
 
 
 def ports_from(pairs: Sequence[tuple[str, str]]) -> dict[str, int]:
@@ -104,7 +128,7 @@ async def _serve(files: Sequence[Path], settings: "Settings", stop: asyncio.Even
         show_errors(refused.examined)
         raise
     show_errors([document for document in documents if document.has_errors])
-    async with running(documents, settings) as listeners:
+    async with running(documents, settings, stop) as listeners:
         show_listeners(documents, listeners)
         await stop.wait()
         hint("stopping: open requests may end")
@@ -127,7 +151,7 @@ def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listene
         (
             item.plan.kind.value,
             item.plan.namespace,
-            item.url + _PATHS.get(item.plan.kind.value, ""),
+            item.url + ("" if item.plan.over_stdio else _PATHS.get(item.plan.kind.value, "")),
             _offers(item),
             ", ".join(_upstreams(documents, item)),
         )

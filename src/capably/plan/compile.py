@@ -98,12 +98,9 @@ class _Compiler:
                 yield plan
 
     def server(self, server: Exposes) -> ServerPlan | None:
-        if isinstance(server, ExposesMcp) and server.transport == "stdio":
-            message = "MCP over stdio is not served by this version"
-            self.found.append(warning("DOC013", message, server.value_span("transport"), "use `transport: http`"))
-            return None
         guard = guard_of(server, self.secret, self.found)
-        port = self.port(server)
+        over_stdio = isinstance(server, ExposesMcp) and server.transport == "stdio"
+        port = 0 if over_stdio and server.port is None else self.port(server)
         kind = Kind(server.type)
         calls: Counter[str] = Counter()
         operations = [
@@ -128,6 +125,7 @@ class _Compiler:
             forwards=forwards,
             skills=compile_skills(server, self.capability.exposes, self.found),
             freshness=self.freshness(server),
+            over_stdio=over_stdio,
         )
         return guard.finished(plan)
 
