@@ -112,7 +112,7 @@ def _record(kind: type[Record], definitions: dict[str, Any]) -> dict[str, Any]:
         schema = {"description": item.doc, **_value(item, definitions)}
         properties[item.name] = schema
         properties |= {name: {**schema, "deprecated": True} for name in item.older}
-        if item.required and item.name != "name":
+        if item.required and item.name != "name" and not item.older:
             required.append(item.name)
     schema = {"type": "object", "description": kind.__doc__, "properties": properties}
     return {**schema, "required": required} if required else schema
