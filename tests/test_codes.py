@@ -161,6 +161,7 @@ TOLD: dict[str, str | bytes] = {
     "SEC002": document(baseUri="http://up.test", authentication={"type": "bearer", "token": "{{B}}"}),
     "SEC003": document(more=[server(address="0.0.0.0")]),  # noqa: S104 -- the finding
     "SEC004": auth(type="oauth2", tokenEndpoint="http://up.test/token"),
+    "SEC005": document(more=[server(transport="stdio", authentication={"type": "bearer", "token": "{{B}}"})]),
     "OAS001": "ikanos: 1.0.0-beta4\n",
     "OAS002": "swagger: '2.0'\n",
     "OAS003": openapi(responses=[]),

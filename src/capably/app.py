@@ -59,6 +59,11 @@ class Listener:
     port: int = 0
 
     @property
+    def is_open_to_the_network(self) -> bool:
+        """Whether other machines reach it, and nobody is asked who they are."""
+        return self.plan.gate is None and not _is_loopback(self.host)
+
+    @property
     def url(self) -> str:
         """Where clients reach it; an address that means every interface is shown as this machine's."""
         if self.plan.over_stdio:

@@ -271,7 +271,7 @@ async def test_a_secret_of_which_nothing_is_left_stops_the_document(write: Write
         ),
         (
             OAUTH2 | {"tokenEndpoint": "http://id.test/token"},
-            ("warning", "SEC004", "tokens are asked for over plain http: http://id.test/token"),
+            ("warning", "SEC004", "the authorization server is asked over plain http: http://id.test/token"),
         ),
         (
             OAUTH2 | {"tokenEndpoint": "https://id.test", "clientSecret": "plain"},

@@ -20,6 +20,7 @@ FIRST_ROUTE = "    - path: /ships/{id}\n      operations:\n      - {"
 FIRST_INPUT = "{name: id, in: path}"
 FORWARD = "    - path: /all/{path}\n      forward: {targetNamespace: up}\n"
 FORWARD = "    - path: /all/{path}\n      forward: {targetNamespace: up}\n"
+RESOURCE = "type: oauth2, resource: 'https://web.test'"
 AUTH = "type: bearer, token: '{{env.KEY}}'"
 
 MORE_SERVERS = "  exposes:\n"
@@ -223,7 +224,7 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         security.tokens_over_plain_http,
         [(AUTH, f"{AUTH}, tokenEndpoint: 'http://up.test/token'")],
         "SEC004 10:73",
-        "tokens are asked for over plain http: http://up.test/token",
+        "the authorization server is asked over plain http: http://up.test/token",
     ),
     (
         security.open_to_the_network,
@@ -236,6 +237,36 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         [("port: 8080", "port: 8080\n    address: '::'")],
         "SEC003 25:14",
         "`web` listens on :: without authentication",
+    ),
+    (
+        security.open_to_the_network,
+        [("port: 8080", "port: 8080\n    address: '::'\n    authentication: {type: none}")],
+        "SEC003 25:14",
+        "`web` listens on :: without authentication",
+    ),
+    (
+        security.secret_in_the_document,
+        [("port: 8080", "port: 8080\n    authentication: {type: bearer, token: abc}")],
+        "SEC001 25:43",
+        "the token is written in the document, where everybody can read it",
+    ),
+    (
+        security.secret_in_the_document,
+        [("{method: GET, name: read", "{method: GET, authentication: {type: bearer, token: abc}, name: read")],
+        "SEC001 28:61",
+        "the token is written in the document, where everybody can read it",
+    ),
+    (
+        security.tokens_over_plain_http,
+        [("port: 8080", f"port: 8080\n    authentication: {{{RESOURCE}, authorizationServerUri: 'http://id.test'}}")],
+        "SEC004 25:90",
+        "the authorization server is asked over plain http: http://id.test",
+    ),
+    (
+        security.authentication_over_stdio,
+        [("port: 9090", "transport: stdio\n    authentication: {type: bearer, token: '{{env.KEY}}'}")],
+        "SEC005 33:5",
+        "over stdio callers are not authenticated: whoever starts the server may use it",
     ),
 ]
 
@@ -300,6 +331,9 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     (security.tokens_over_plain_http, [(AUTH, f"{AUTH}, tokenUrl: 'http://localhost:8/token'")]),
     (security.open_to_the_network, [("port: 8080", "port: 8080\n    address: localhost")]),
     (security.open_to_the_network, [("port: 8080", "port: 8080\n    address: '[::1]'")]),
+    (security.open_to_the_network, [("port: 8080", f"port: 8080\n    address: '::'\n    authentication: {{{AUTH}}}")]),
+    (security.authentication_over_stdio, [("port: 9090", "transport: stdio")]),
+    (security.authentication_over_stdio, [("port: 9090", f"port: 9090\n    authentication: {{{AUTH}}}")]),
 ]
 
 

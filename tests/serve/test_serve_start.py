@@ -37,6 +37,7 @@ async def test_the_table_of_servers_is_on_stderr_and_true(
     assert process.stop() == 0
     assert process.stdout == ""
     assert "\x1b" not in process.stderr
+    assert "without authentication" not in process.stderr
 
 
 def test_the_ports_of_the_document_are_listened_on(
@@ -104,6 +105,11 @@ def test_a_host_of_every_interface_is_shown_as_this_machine(
     start: "Start", given: dict[str, Any], upstream: "Upstream"
 ) -> None:
     process = start("serve", *given["arguments"], "--host", "0.0.0.0", env=given["env"], ready=True)  # noqa: S104
+    for name in (REST, MCP):
+        warned = (
+            f"warning: `{name}` listens on 0.0.0.0 without authentication: whoever reaches it uses your credentials\n"
+        )
+        assert warned in process.stderr
     assert process.urls[REST].startswith("http://127.0.0.1:")
     headers = {"Host": "gateway.example", "Origin": "https://app.example"}
     assert process.served.call("GET", RUNS, headers=headers).status == 200

@@ -5,6 +5,7 @@ REF references, VAR variables, IMP imports, INP inputs, REQ requests, BOD bodies
 AUT authentication, SRV servers, SKL skills, SEC security, OAS OpenAPI documents that are mocked, CAS case files.
 """
 
+from capably.codes.access import ACCESS
 from capably.codes.cases import CASES
 from capably.codes.code import Code
 from capably.codes.openapi import OPENAPI
@@ -272,47 +273,6 @@ CODES: dict[str, Code] = {
         "A size cannot be read",
         "`maxBinarySize` is a number with a unit: `512KiB`, `10MiB` (when absent), `1GiB`; bytes without one.",
     ),
-    "AUT001": Code(
-        "An authentication scheme is not known",
-        "Requests can be authenticated with bearer, basic, apikey, digest, oauth2, oauth1, aws-sig-v4, hmac and "
-        "certificate. Case, `-`, `_` and dots in the name do not matter.",
-    ),
-    "AUT002": Code(
-        "An authentication block lacks something",
-        "bearer needs `token`; basic and digest `username` and `password`; apikey `key` and `value`; oauth2 "
-        "`clientId`, `clientSecret` and `tokenEndpoint`; oauth1 `consumerKey` and `consumerSecret`; aws-sig-v4 "
-        "`accessKeyId` and `secretKey`; hmac `secret`; certificate `certificate`. Under `exposes`, oauth2 needs "
-        "`authorizationServerUri` and `resource`. See docs/authentication.md and docs/authorization.md.",
-    ),
-    "AUT003": Code(
-        "An API key is placed where none can be",
-        "`placement` is header (the default), query, cookie or body. In a body the key is a field of a JSON object or "
-        "a form; other bodies have no place for it. Requests without a body carry it in the query instead.",
-    ),
-    "AUT004": Code(
-        "A secret is empty or cannot be sent",
-        "The template has a value, but nothing is left of it, or it holds line breaks or other control characters. No "
-        "request is ever sent with an empty secret.",
-    ),
-    "AUT005": Code(
-        "A word of an authentication block is not known",
-        "Some keys take one of a few words: `grantType`, `clientAuthentication`, `signatureMethod`, `algorithm` and "
-        "`encoding`. The templates of hmac know a few holes, such as `{method}` and `{timestamp}`.",
-    ),
-    "AUT006": Code(
-        "A value of an authentication block cannot be used",
-        "An URL that is not http or https, a key that is not PEM, a number that is negative.",
-    ),
-    "AUT007": Code(
-        "A certificate is not there",
-        "The file that the block names does not exist. Files are relative to the document. `check` does without; calls "
-        "fail until the file is there.",
-    ),
-    "AUT008": Code(
-        "Scopes are asked of callers that have none",
-        "Only access tokens grant scopes: `scopes` of a tool, an operation or a forward need a server, or an operation "
-        "of its own, with `authentication` of `type: oauth2`. What nobody could call is left out, not opened to all.",
-    ),
     "SRV001": Code(
         "Two servers listen on one port",
         "Only one of them could start. Change a port, or give another with `--port NAMESPACE=PORT`.",
@@ -369,28 +329,7 @@ CODES: dict[str, Code] = {
         "The folder that `location` names does not exist or cannot be shown, or it has no file of the name an "
         "`instruction` states. The skill is served without them; files that come later are found.",
     ),
-    "SEC001": Code(
-        "A secret is written in the document",
-        "Documents are shared and kept in version control. Bind the secret and name it as a template:\n\n"
-        "    binds:\n"
-        "    - namespace: env\n"
-        "      keys: {API_KEY: API_KEY}\n"
-        "    ...\n"
-        "    token: '{{env.API_KEY}}'",
-    ),
-    "SEC002": Code(
-        "Credentials are sent over plain http",
-        "Whoever is on the way can read them. Use https, except on this machine.",
-    ),
-    "SEC003": Code(
-        "A server without authentication is open to the network",
-        "Whoever reaches it acts with the credentials of the upstream API. Listen on 127.0.0.1, or put a gateway that "
-        "authenticates in front.",
-    ),
-    "SEC004": Code(
-        "Tokens are asked for over plain http",
-        "The client's secret and the token can be read by whoever is on the way. Use https, except on this machine.",
-    ),
+    **ACCESS,
     **OPENAPI,
     **CASES,
 }

@@ -57,7 +57,10 @@ class Guard:
             replace(item, gate=_offering(item.gate, [item.scopes])) if item.gate is not None else item
             for item in plan.operations
         )
-        return replace(plan, gate=_offering(self.gate, shared), operations=operations)
+        # Lists that differ from caller to caller are not to be shown to another one (MCP 2026-07-28, Caching).
+        is_shared = not any(shared)
+        freshness = plan.freshness if is_shared else replace(plan.freshness, scope="private")
+        return replace(plan, gate=_offering(self.gate, shared), operations=operations, freshness=freshness)
 
     def _own_gate(self, stated: Exposed) -> Gate | None:
         if not isinstance(stated, ExposedOperation) or stated.authentication is None:

@@ -9,19 +9,26 @@ from capably.document import Scalar
 from capably.expr.template import holes
 from capably.model.auth import SECRETS, Authentication
 from capably.model.capability import Capability
+from capably.model.consumes import ConsumedOperation, Consumes
+from capably.model.exposes import ExposedOperation, Exposes, ExposesMcp, ExposesRest
 from capably.plan.compile import Compiled
+from capably.plan.gate import is_open
 
-_ENDPOINTS = ("tokenEndpoint", "tokenUrl", "authorizationServerUri")
+_ENDPOINTS = ("tokenEndpoint", "tokenUrl", "authorizationServerUri", "jwksUri", "introspectionEndpoint")
 
 
 def _blocks(capability: Capability) -> Iterator[Authentication]:
-    for entry in capability.consumes:
-        if entry.authentication is not None:
-            yield entry.authentication
-        for resource in entry.resources:
-            for operation in resource.operations:
-                if operation.authentication is not None:
-                    yield operation.authentication
+    stated: list[Consumes | ConsumedOperation | Exposes | ExposedOperation] = [
+        *capability.consumes,
+        *capability.exposes,
+    ]
+    stated += [operation for entry in capability.consumes for each in entry.resources for operation in each.operations]
+    for server in capability.exposes:
+        if isinstance(server, ExposesRest):
+            stated += [operation for resource in server.resources for operation in resource.operations]
+    for item in stated:
+        if item.authentication is not None:
+            yield item.authentication
 
 
 def secret_in_the_document(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
@@ -48,13 +55,13 @@ def _text(block: Authentication, key: str) -> str:
 
 
 def tokens_over_plain_http(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
-    """A client's secret that travels unencrypted to the machine that gives tokens."""
+    """Secrets, tokens or keys that travel unencrypted between this machine and one that gives tokens."""
     for block in _blocks(capability):
         for key in _ENDPOINTS:
             uri = _text(block, key)
             is_plain = uri.lower().startswith("http://") and not holes(uri, single=True)
             if is_plain and not _is_this_machine(urlsplit(uri).hostname or ""):
-                message = f"tokens are asked for over plain http: {uri}"
+                message = f"the authorization server is asked over plain http: {uri}"
                 yield warning("SEC004", message, block.value_span(key), "use https")
 
 
@@ -74,10 +81,19 @@ def open_to_the_network(capability: Capability, _compiled: Compiled) -> Iterator
     """A server without authentication that other machines can reach."""
     for server in capability.exposes:
         address = server.address
-        if address is not None and server.authentication is None and not _is_this_machine(address):
+        if address is not None and is_open(server.authentication) and not _is_this_machine(address):
             message = f"`{server.namespace}` listens on {address} without authentication"
-            advice = "whoever reaches it uses your credentials: listen on 127.0.0.1"
+            advice = "whoever reaches it uses your credentials: listen on 127.0.0.1, or add `authentication`"
             yield warning("SEC003", message, server.value_span("address"), advice)
+
+
+def authentication_over_stdio(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """An MCP server over stdio that asks for what nobody could send it."""
+    for server in capability.exposes:
+        if isinstance(server, ExposesMcp) and server.transport == "stdio" and server.authentication is not None:
+            message = "over stdio callers are not authenticated: whoever starts the server may use it"
+            advice = "remove `authentication`, or serve it with `transport: http`"
+            yield warning("SEC005", message, server.key_span("authentication"), advice)
 
 
 def _is_this_machine(host: str) -> bool:

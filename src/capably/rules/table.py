@@ -35,4 +35,5 @@ RULES: tuple[Rule, ...] = (
     security.credentials_over_plain_http,
     security.tokens_over_plain_http,
     security.open_to_the_network,
+    security.authentication_over_stdio,
 )
