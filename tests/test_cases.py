@@ -5,15 +5,19 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from capably.casefile.comparing import Difference, differences
 from capably.casefile.reading import find_cases, read_case
 from capably.casefile.report import as_text
 from capably.casefile.running import run_cases
 from capably.cli import main
+from capably.document import Mapping, parse_document
 
 CASES = find_cases([Path(__file__).with_name("cases")])
 
@@ -295,3 +299,57 @@ def test_colour_is_for_terminals_alone(tell: Tell) -> None:
 def test_what_an_upstream_says_cannot_write_to_the_terminal(tell: Tell) -> None:
     wrong = RIGHT.replace("reply: {body: {name: A, tonnes: 1}}", 'reply: {body: "\\x1b]0;title\\a"}')
     assert "\x1b" not in tell(wrong).out
+
+
+def test_a_server_over_stdio_is_tested_over_http(tell: Tell, folder: Path) -> None:
+    path = folder / "fleet.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("namespace: tools, port: 9090", "namespace: tools, transport: stdio"), encoding="utf-8"
+    )
+    assert tell(RIGHT).out == "1 story, 2 runs: 2 passed in T s\n"
+
+
+texts = st.text(st.characters(max_codepoint=0xD7FF, exclude_characters="\x7f"), max_size=5)  # JSON that is YAML, too
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9) | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def found(written: Any, came: Any, *, exact: bool = True) -> list[Difference]:
+    document, problems = parse_document("a.case", json.dumps({"body": written}).encode())
+    assert document is not None
+    assert isinstance(document.root, Mapping)
+    assert problems == []
+    return list(differences(document.root.entries["body"].value, came, "body", exact=exact))
+
+
+@given(json_values)
+def test_every_value_is_itself(value: Any) -> None:
+    assert found(value, value) == []
+
+
+@given(json_values, json_values)
+def test_values_that_differ_as_json_are_told_apart(one: Any, other: Any) -> None:
+    same = json.dumps(normal(one), sort_keys=True) == json.dumps(normal(other), sort_keys=True)
+    assert (found(one, other) == []) == same
+
+
+def normal(value: Any) -> Any:
+    """A JSON value with each number in one spelling."""
+    if isinstance(value, dict):
+        return {name: normal(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [normal(item) for item in value]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) + 0.0 if is_number else value
+
+
+@given(st.dictionaries(texts, json_values, max_size=4), st.just("one more"), json_values)
+def test_more_fields_are_allowed_where_a_part_is_written_and_nowhere_else(
+    value: dict[str, Any], name: str, more: Any
+) -> None:
+    assert found(value, {**value, name: more}, exact=False) == []
+    assert [item.what for item in found(value, {**value, name: more})] == [f"body.{name}"]

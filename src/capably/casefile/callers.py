@@ -43,6 +43,26 @@ class HttpRequest:
     body: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool; ``mirrors`` are the headers that repeat arguments, without ``Mcp-Param-``, by argument."""
+
+    tool: str
+    arguments: Mapping[str, Any]
+    mirrors: Mapping[str, str]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What HTTP carries beside the body (MCP 2026-07-28, Streamable HTTP: Standard Request Headers)."""
+        mirrored = {
+            f"Mcp-Param-{header}": _header_value(_texts(self.arguments[name])[0])
+            for name, header in self.mirrors.items()
+            if self.arguments.get(name) is not None
+        }
+        named = {"Mcp-Method": "tools/call", "Mcp-Name": _header_value(self.tool)}
+        return {"MCP-Protocol-Version": _VERSION, **named, **mirrored}
+
+
 def request_for(operation: Operation, inputs: Mapping[str, Any], headers: Mapping[str, str]) -> HttpRequest:
     """The REST request that gives an operation these inputs, by their names.
 
@@ -159,24 +179,16 @@ def _said(body: Any) -> str:
     return "\n".join(dict.fromkeys(map(str, said)))
 
 
-async def over_mcp(
-    session: aiohttp.ClientSession, url: str, tool: str, arguments: Mapping[str, Any], headers: Mapping[str, str]
-) -> Came:
+async def over_mcp(session: aiohttp.ClientSession, url: str, call: ToolCall, headers: Mapping[str, str]) -> Came:
     """Call a tool (MCP 2026-07-28, Streamable HTTP) and read its result."""
     meta = {
         "io.modelcontextprotocol/protocolVersion": _VERSION,
         "io.modelcontextprotocol/clientCapabilities": {},
         "io.modelcontextprotocol/clientInfo": {"name": "capably-test", "version": "1"},
     }
-    params = {"name": tool, "arguments": dict(arguments), "_meta": meta}
+    params = {"name": call.tool, "arguments": dict(call.arguments), "_meta": meta}
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-    sent = {
-        "Accept": "application/json, text/event-stream",
-        "MCP-Protocol-Version": _VERSION,
-        "Mcp-Method": "tools/call",
-        "Mcp-Name": _header_value(tool),
-        **headers,
-    }
+    sent = {"Accept": "application/json, text/event-stream", **call.headers, **headers}
     async with session.post(url, json=message, headers=sent) as response:
         data = await response.read()
         answer = _message(data, response.headers.get("content-type", ""))

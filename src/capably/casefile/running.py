@@ -11,11 +11,11 @@ from pathlib import Path
 import aiohttp
 
 from capably.app import RefusedError, open_documents, running
-from capably.casefile.callers import Came, over_mcp, over_rest
+from capably.casefile.callers import Came, ToolCall, over_mcp, over_rest
 from capably.casefile.comparing import Difference
 from capably.casefile.judging import judged
 from capably.casefile.reading import Case, reply_of
-from capably.casefile.runs import Run, ToolCall, runs_of
+from capably.casefile.runs import Run, runs_of
 from capably.casefile.upstream import Script, scripted
 from capably.diagnostics import Diagnostic, Span
 from capably.document import Scalar
@@ -163,14 +163,23 @@ class _Table:
                 host="127.0.0.1",
                 drain_s=1.0,
             )
-            documents = await open_documents([self.document], settings)
-            listeners = await stack.enter_async_context(running(documents, settings))
-            url = next(item.url for item in listeners if item.plan.namespace == run.server.namespace)
+            opened = await open_documents([self.document], settings)
+            documents = [_with_one_server(item, run.server.namespace) for item in opened]
+            (listener,) = await stack.enter_async_context(running(documents, settings))
             session = await stack.enter_async_context(aiohttp.ClientSession(auto_decompress=True))
             if isinstance(run.asks, ToolCall):
                 headers = run.story.headers or {}
-                return await over_mcp(session, f"{url}/mcp", run.asks.tool, run.asks.arguments, headers)
-            return await over_rest(session, url, run.asks)
+                return await over_mcp(session, f"{listener.url}/mcp", run.asks, headers)
+            return await over_rest(session, listener.url, run.asks)
+
+
+def _with_one_server(examined: Examined, namespace: str) -> Examined:
+    """The document with one server, over HTTP: one over stdio would take the standard output of whoever tests."""
+    if examined.compiled is None:
+        return examined
+    plan = examined.compiled.plan
+    servers = tuple(replace(item, over_stdio=False) for item in plan.servers if item.namespace == namespace)
+    return replace(examined, compiled=replace(examined.compiled, plan=replace(plan, servers=servers)))
 
 
 def _told(problem: Exception) -> tuple[str, ...]:

@@ -1,23 +1,16 @@
 """Which runs a story makes: through which servers its operation is called, and with what."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from capably.casefile.callers import HttpRequest, request_for, written_request
+from capably.casefile.callers import HttpRequest, ToolCall, request_for, written_request
 from capably.casefile.comparing import plain_json
 from capably.casefile.records import Story
 from capably.diagnostics import Diagnostic, did_you_mean, error
 from capably.expr.names import find_name
 from capably.plan.operation import Kind, Operation, Plan, ServerPlan
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A call of a tool."""
-
-    tool: str
-    arguments: Mapping[str, Any]
+from capably.servers.mcp_mirrors import mirrors_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +75,7 @@ def _through(story: Story, kind: Kind, servers: list[ServerPlan], found: list[Di
     if inputs is None:
         return
     if kind is Kind.MCP:
-        yield Run(story, server, ToolCall(operation.name, inputs))
+        yield Run(story, server, ToolCall(operation.name, inputs, mirrors_of(operation)))
         return
     try:
         yield Run(story, server, request_for(operation, inputs, story.headers or {}))
