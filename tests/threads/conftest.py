@@ -1,6 +1,8 @@
 import asyncio
 import http.client
 import json
+import multiprocessing
+import runpy
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,10 +17,11 @@ from openai import OpenAI
 from openai.types.beta import Assistant, Thread
 from openai.types.beta.threads import Run
 
+from capably.threads.database import locate
 from capably.threads.keys import create_key
 from capably.threads.server import ThreadsServer
 from capably.threads.service import create_app
-from capably.threads.settings import ThreadsSettings
+from capably.threads.settings import ModelSettings, ThreadsSettings
 
 HERE = Path(__file__).parent
 
@@ -98,33 +101,65 @@ class Service:
         path = f"/v1/threads/{thread.id}/runs"
         answer = self.call("POST", path, {"assistant_id": chosen.id, "stream": True})
         assert answer.headers["content-type"].startswith("text/event-stream")
-        blocks = [block.split("\n") for block in answer.body.decode().strip().split("\n\n")]
-        pairs = [(name.removeprefix("event: "), data.removeprefix("data: ")) for name, data in blocks]
-        return [(name, data if data == "[DONE]" else json.loads(data)) for name, data in pairs]
+        return [(name, data) for _, name, data in parsed(answer.body)]
+
+
+def parsed(stream: bytes) -> list[tuple[int, str, Any]]:
+    """Number, name and data of every event of a stream; `done` has no number."""
+    found = []
+    for block in stream.decode().strip().split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":"))
+        if fields:
+            data = fields["data"]
+            found.append((int(fields.get("id", 0)), fields["event"], data if data == "[DONE]" else json.loads(data)))
+    return found
 
 
 Serve = Callable[..., Service]
 
 
+def settings_of(data: Path, *, model_url: str | None = None, **choices: Any) -> ThreadsSettings:
+    """Settings for tests: one endpoint, if there is one, answers whatever model an assistant names."""
+    renamed = {"model": "model", "model_key": "key", "model_timeout": "timeout"}
+    told = {name: choices.pop(old) for old, name in renamed.items() if old in choices}
+    models = () if model_url is None else (ModelSettings("*", model_url, **told),)
+    return ThreadsSettings(data=data, **({"models": models} | choices))
+
+
+FORKS = multiprocessing.get_context("forkserver")
+# What is imported once, by the process that the others are forked from.
+FORKS.set_forkserver_preload(["capably.threads.server", "uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on"])
+
+
+@contextmanager
+def forked(settings: ThreadsSettings) -> Iterator[int]:
+    """The port of a service in a process of its own, which ends with the context."""
+    ours, theirs = FORKS.Pipe()
+    given = {"settings": settings, "pipe": theirs}
+    process = FORKS.Process(target=runpy.run_path, args=(str(HERE / "forked_service.py"), given, "forked"))
+    process.start()
+    theirs.close()
+    try:
+        assert ours.poll(30), "the service did not start"
+        yield ours.recv()
+    finally:
+        ours.close()
+        process.join(20)
+        process.kill()
+
+
 @contextmanager
 def running(data: Path, key: str, **choices: Any) -> Iterator[Service]:
-    server = ThreadsServer(create_app(ThreadsSettings(data=data, **choices)), port=0)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the service did not start"
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        with OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as client:
-            yield Service(port, key, data, client)
-    finally:
-        server.should_exit = True
-        thread.join()
+    settings = settings_of(data, **choices)
+    with (
+        forked(settings) as port,
+        OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as client,
+    ):
+        yield Service(port, key, data, client)
 
 
-async def _key(data: Path) -> str:
-    return await create_key(data, "tests")
+async def _key(data: Path, database: str | None = None, tenant: str = "default") -> str:
+    return await create_key(locate(data, database), "tests", tenant)
 
 
 @pytest.fixture
@@ -142,6 +177,22 @@ def serve(tmp_path: Path, key: str) -> Iterator[Serve]:
             return stack.enter_context(running(tmp_path / "data", key, **choices))
 
         yield start
+
+
+@pytest.fixture
+def here(tmp_path: Path, key: str) -> Iterator[Service]:
+    """A service in the process of the test, which can change it."""
+    server = ThreadsServer(create_app(ThreadsSettings(data=tmp_path / "data")), port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the service did not start"
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    with OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as client:
+        yield Service(port, key, tmp_path / "data", client)
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture(scope="session")
@@ -165,6 +216,7 @@ class Act:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     pieces: tuple[str, ...] = ("Hello", " there")
+    calls: tuple[tuple[str, str, str], ...] = ()  # id, name and arguments of each, sent in two pieces
     finish: str | None = "stop"
     usage: Mapping[str, int] | None = None
     body: bytes | None = None  # instead of the stream
@@ -216,6 +268,12 @@ class _Completions(BaseHTTPRequestHandler):
             return
         for piece in act.pieces:
             self._chunk({"choices": [{"index": 0, "delta": {"content": piece}}]})
+        for index, (identity, name, arguments) in enumerate(act.calls):
+            half = len(arguments) // 2
+            first = {"id": identity, "type": "function", "function": {"name": name, "arguments": arguments[:half]}}
+            self._chunk({"choices": [{"delta": {"tool_calls": [{"index": index, **first}]}}]})
+            rest = {"index": index, "function": {"arguments": arguments[half:]}}
+            self._chunk({"choices": [{"delta": {"tool_calls": [rest]}}]})
         if act.hold_after:
             release.wait(20)
         if act.finish:

@@ -100,7 +100,8 @@ def test_a_directory_that_cannot_be_used_is_named_in_one_sentence(
 def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     _run("key", "create", "--data", str(tmp_path))
     connection = sqlite3.connect(tmp_path / "threads.db")
-    connection.execute("PRAGMA user_version=99")
+    connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.commit()
     connection.close()
     result = _run("key", "list", "--data", str(tmp_path))
     assert result.exit_code == 1

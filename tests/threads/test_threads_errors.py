@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import openai
 import pytest
 
-from capably.threads.store import Store
+from capably.threads.store.threads import Threads
 
 if TYPE_CHECKING:
     from tests.threads.conftest import Serve, Service
@@ -100,8 +100,14 @@ CASES = [
     _run("hot", {"temperature": 2.1}, "temperature", "less than or equal to 2"),
     _run("text for a number", {"top_p": "1"}, "top_p", "valid number"),
     _run("text for a flag", {"stream": "true"}, "stream", "valid boolean"),
-    _run("forced tool", {"tool_choice": "required"}, "tool_choice", "makes no tool calls"),
-    _run("named tool", {"tool_choice": {"type": "file_search"}}, "tool_choice", "makes no tool calls"),
+    _run("odd tool choice", {"tool_choice": "sometimes"}, "tool_choice", "'required'"),
+    _assistant("nowhere", {"tools": [{"type": "mcp", "server_label": "a"}]}, "tools[0]", "'server_url'"),
+    _assistant(
+        "odd address",
+        {"tools": [{"type": "mcp", "server_label": "a", "server_url": "x"}]},
+        "tools[0].server_url",
+        "http",
+    ),
     _run("odd format", {"response_format": {"type": "xml"}}, "response_format.type", "'json_schema'"),
     _run("uncounted", {"truncation_strategy": {"type": "last_messages"}}, "truncation_strategy", "how many messages"),
     _run(
@@ -230,18 +236,20 @@ def test_what_is_open_says_what_it_is_and_loads_nothing_from_elsewhere(service: 
     schema = service.call("GET", "/openapi.json", headers=closed)
     assert "/threads/{thread_id}/runs" in schema.json["paths"]
     assert len(schema.json["components"]["schemas"]["Run"]["required"]) >= 20
-    for page in ("/docs", "/redoc"):
-        assert service.call("GET", page).status == 404
+    page = service.call("GET", "/docs", headers=closed)
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; connect-src 'self'")
+    assert b"http" not in page.body
+    assert service.call("GET", "/redoc").status == 404
 
 
 def test_a_fault_of_the_service_is_told_in_the_same_shape_without_its_details(
-    service: "Service", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    here: "Service", monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(Store, "thread", broken)
-    answer = service.call("GET", "/threads/thread_x")
+    monkeypatch.setattr(Threads, "read", broken)
+    answer = here.call("GET", "/threads/thread_x")
     assert answer.status == 500
     error = answer.json["error"]
     assert (error["type"], error["code"]) == ("server_error", "internal_error")

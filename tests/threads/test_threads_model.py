@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from capably.threads.settings import ThreadsSettings
+from capably.threads.settings import ModelSettings, ThreadsSettings
 
 if TYPE_CHECKING:
     from openai.types.beta.threads import Run
@@ -102,7 +102,11 @@ REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"status": 400, "body": b'{"error": {"message": "too many tokens"}}'}, "invalid_prompt", "400: too many tokens"),
     ({"status": 422, "body": b'{"message": "bad role"}'}, "invalid_prompt", "422: bad role"),
     ({"status": 404, "body": b'{"error": "no such model"}'}, "server_error", "404: no such model"),
-    ({"status": 401, "body": f'{{"error": "bad key {KEY}"}}'.encode()}, "server_error", "check the variable"),
+    (
+        {"status": 401, "body": f'{{"error": "bad key {KEY}"}}'.encode()},
+        "server_error",
+        "environment variable OPENAI_API_KEY",
+    ),
     ({"status": 418, "body": f"your key {KEY} is odd".encode()}, "server_error", "418: your key [key] is odd"),
     ({"status": 302, "headers": {"Location": "/elsewhere"}, "body": b""}, "server_error", "redirects elsewhere (302)"),
     ({"body": b"certainly!"}, "server_error", "not a chat completion"),
@@ -166,5 +170,5 @@ def test_a_reply_that_broke_off_is_not_shown_to_the_model_again(asking: "Service
 
 
 def test_the_key_is_not_in_the_settings_as_printed(asking: "Service", model: "ScriptedModel") -> None:
-    assert KEY not in repr(ThreadsSettings(asking.data, model_key=KEY))
+    assert KEY not in repr(ThreadsSettings(asking.data, models=(ModelSettings("*", "http://127.0.0.1", key=KEY),)))
     assert KEY not in asking.call("GET", "/").body.decode()

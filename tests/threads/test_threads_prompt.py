@@ -42,8 +42,14 @@ def _run(**fields: Any) -> Run:
         "tool_choice": "auto",
         "parallel_tool_calls": True,
         "response_format": "auto",
-        "step_id": "step_1",
-        "reply_id": "msg_2",
+        "waiting": False,
+        "leg": 1,
+        "turn": 0,
+        "attempt": 0,
+        "logged": 0,
+        "spent": None,
+        "held": None,
+        "tenant": "default",
     }
     return Run.model_validate(values | fields)
 

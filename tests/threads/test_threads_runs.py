@@ -135,11 +135,11 @@ def test_runs_beyond_the_limit_wait_in_the_queue(serve: "Serve", model: "Scripte
 
 def test_a_run_that_takes_too_long_expires_and_frees_its_thread(serve: "Serve", model: "ScriptedModel") -> None:
     model.play(hold_after=True)
-    service = serve(model_url=model.url, run_lifetime=1)
+    service = serve(model_url=model.url, run_lifetime=3)
     thread, assistant = service.thread("hi"), service.assistant()
     ended = service.ended(service.start(thread, assistant))
     assert (ended.status, ended.completed_at, ended.last_error) == ("expired", None, None)
-    assert ended.expires_at == ended.created_at + 1
+    assert ended.expires_at == ended.created_at + 3
     cut = service.client.beta.threads.messages.list(thread.id).data[0]
     assert (cut.status, cut.incomplete_details and cut.incomplete_details.reason) == ("incomplete", "run_expired")
     service.client.beta.threads.messages.create(thread.id, role="user", content="again")
@@ -206,6 +206,7 @@ def test_a_reader_that_goes_away_does_not_stop_the_run(asking: "Service", model:
     model.play(hold_after=True)
     lines = _stream(asking)
     assert next(lines).startswith(b"event: thread.run.created")
+    assert next(lines) == b"id: 1\n"
     run = json.loads(next(lines).removeprefix(b"data: "))
     lines.close()
     model.release.set()

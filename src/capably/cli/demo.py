@@ -64,6 +64,7 @@ def demo(
     model_url: str | None,
     model: str | None,
     model_key_env: str,
+    models_file: Path | None,
 ) -> None:
     """Run a complete example: the service, the capability, a first thread.
 
@@ -77,7 +78,9 @@ def demo(
     from capably.loop import run_until_signal
 
     with told():
-        settings = threads_settings(data, "127.0.0.1", model_url, model, model_key_env)
+        settings = threads_settings(
+            data=data, model_url=model_url, model=model, model_key_env=model_key_env, models_file=models_file
+        )
         chosen = ports_from(ports)
         run_until_signal(lambda stop: _demo(settings, threads_port, chosen, stop))
 
@@ -104,12 +107,14 @@ async def _demo(service: "ThreadsSettings", port: int, ports: dict[str, int], st
 
 async def _fresh_key(data: Path) -> str:
     """A key for this demo; the keys of earlier ones stop working."""
+    from capably.threads.database import locate
     from capably.threads.keys import create_key, list_keys, revoke_key
 
-    for old in await list_keys(data):
+    url = locate(data, None)
+    for old in await list_keys(url):
         if old.name == _KEY_NAME and old.revoked_at is None:
-            await revoke_key(data, old.id)
-    return await create_key(data, _KEY_NAME)
+            await revoke_key(url, old.id)
+    return await create_key(url, _KEY_NAME)
 
 
 async def _set_up(service: str, key: str) -> Stage:

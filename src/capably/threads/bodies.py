@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     StringConstraints,
     Tag,
     model_validator,
@@ -59,11 +60,34 @@ class FunctionDefinition(Loose):
         return FUNCTION_NAME.match(self.name) is not None
 
 
-class Tool(Loose):
-    """A tool of an assistant."""
+class ToolNames(Loose):
+    """Some tools of a server, by name."""
 
-    type: Literal["function", "code_interpreter", "file_search"]
+    tool_names: list[str] = []
+
+
+class Approval(Body):
+    """Which tools of a server wait for an approval and which do not; what is in neither waits."""
+
+    always: ToolNames | None = None
+    never: ToolNames | None = None
+
+
+class Tool(Loose):
+    """A tool of an assistant, or a server of tools (`mcp`).
+
+    An MCP server has a label, an address, the names of the tools that may be called (all when left out), headers
+    or a bearer key to ask with, and which calls wait for an approval (`always` when left out).
+    """
+
+    type: Literal["function", "code_interpreter", "file_search", "mcp"]
     function: FunctionDefinition | None = None
+    server_label: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    server_url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2048)] | None = None
+    allowed_tools: list[str] | ToolNames | None = None
+    require_approval: Literal["always", "never"] | Approval | None = None
+    headers: dict[str, str] | None = None
+    authorization: str | None = None
 
 
 def _whole(tool: Tool) -> Tool:
@@ -71,10 +95,16 @@ def _whole(tool: Tool) -> Tool:
         raise PydanticCustomError(
             "function_name", "a function tool needs 'function.name' of 1 to 64 characters A-Z a-z 0-9 _ -"
         )
+    if tool.type == "mcp" and (tool.server_label is None or tool.server_url is None):
+        raise PydanticCustomError("mcp_server", "an mcp tool needs 'server_label' and 'server_url'")
     return tool
 
 
-Tools = Annotated[list[Annotated[Tool, AfterValidator(_whole)]], Field(max_length=MAX_TOOLS)]
+def _as_sent(tools: list[Tool]) -> list[dict[str, Any]]:
+    return [tool.model_dump(mode="json", exclude_unset=True) for tool in tools]
+
+
+Tools = Annotated[list[Annotated[Tool, AfterValidator(_whole)]], Field(max_length=MAX_TOOLS), PlainSerializer(_as_sent)]
 
 
 class ResponseFormat(Loose):
@@ -86,20 +116,27 @@ class ResponseFormat(Loose):
 Format = Literal["auto"] | ResponseFormat
 
 
+class NamedFunction(Loose):
+    """The name of a function."""
+
+    name: str
+
+
 class NamedTool(Loose):
     """A tool the caller insists on."""
 
-    type: Literal["function", "code_interpreter", "file_search"]
+    type: Literal["function", "code_interpreter", "file_search", "mcp"]
+    function: NamedFunction | None = None
 
 
-def _free(choice: Any) -> Any:
-    if choice in ("none", "auto"):
-        return choice
-    # Accepting it would end every such run with a plain message, which is what the caller asked to avoid.
-    raise PydanticCustomError("tool_choice", "this service makes no tool calls; use 'auto' or 'none'")
+def _choice_form(choice: Any) -> str | None:
+    return "tool" if isinstance(choice, dict | NamedTool) else "word"
 
 
-ToolChoice = Annotated[Literal["none", "auto", "required"] | NamedTool, AfterValidator(_free)]
+ToolChoice = Annotated[
+    Annotated[Literal["none", "auto", "required"], Tag("word")] | Annotated[NamedTool, Tag("tool")],
+    Discriminator(_choice_form),
+]
 
 
 class TextPart(Body):
@@ -116,6 +153,20 @@ class ImageUrl(Body):
     detail: Literal["auto", "low", "high"] = "auto"
 
 
+class ImageFile(Body):
+    """An image among the files of another service."""
+
+    file_id: Annotated[str, StringConstraints(min_length=1)]
+    detail: Literal["auto", "low", "high"] = "auto"
+
+
+class ImageFilePart(Body):
+    """An image in a message, by file. This service keeps no files: it is stored, and the model is not shown it."""
+
+    type: Literal["image_file"]
+    image_file: ImageFile
+
+
 class ImagePart(Body):
     """An image in a message, by address; the model endpoint fetches it, this service does not."""
 
@@ -123,7 +174,7 @@ class ImagePart(Body):
     image_url: ImageUrl
 
 
-Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+Part = Annotated[TextPart | ImagePart | ImageFilePart, Field(discriminator="type")]
 
 
 def _form(content: Any) -> str | None:
@@ -143,6 +194,19 @@ class MessageCreate(Body):
     content: Content
     attachments: list[dict[str, Any]] | None = None
     metadata: Metadata | None = None
+
+
+class MessageModify(Body):
+    """A change to a message: its metadata, and nothing else."""
+
+    metadata: Metadata | None = None
+
+
+class ThreadModify(Body):
+    """A change to a thread; what is left out stays."""
+
+    metadata: Metadata | None = None
+    tool_resources: dict[str, Any] | None = None
 
 
 class ThreadCreate(Body):
@@ -169,6 +233,22 @@ class AssistantCreate(Body):
     reasoning_effort: Effort | None = None
 
 
+class AssistantModify(Body):
+    """A change to an assistant; what is left out stays."""
+
+    model: ModelName | None = None
+    name: Annotated[str, StringConstraints(max_length=256)] | None = None
+    description: Annotated[str, StringConstraints(max_length=512)] | None = None
+    instructions: Instructions | None = None
+    tools: Tools | None = None
+    tool_resources: dict[str, Any] | None = None
+    metadata: Metadata | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    response_format: Format | None = None
+    reasoning_effort: Effort | None = None
+
+
 class Truncation(Body):
     """How much of a thread the model is shown."""
 
@@ -182,14 +262,15 @@ class Truncation(Body):
         return self
 
 
-class RunCreate(Body):
-    """A run to execute; what is left out comes from the assistant."""
+class RunChoices(Body):
+    """What a new run is told; what is left out comes from the assistant.
+
+    `queue` is an addition of this service: wait for the run that holds the thread instead of being refused.
+    """
 
     assistant_id: str
     model: ModelName | None = None
     instructions: Instructions | None = None
-    additional_instructions: Instructions | None = None
-    additional_messages: list[MessageCreate] | None = None
     tools: Tools | None = None
     metadata: Metadata | None = None
     temperature: Temperature | None = None
@@ -202,6 +283,43 @@ class RunCreate(Body):
     parallel_tool_calls: Flag | None = None
     response_format: Format | None = None
     reasoning_effort: Effort | None = None
+    queue: Flag = False
+
+
+class RunCreate(RunChoices):
+    """A run to execute on a thread."""
+
+    additional_instructions: Instructions | None = None
+    additional_messages: list[MessageCreate] | None = None
+
+
+class ThreadRunCreate(RunChoices):
+    """A thread to start and a run to execute on it."""
+
+    thread: ThreadCreate | None = None
+    tool_resources: dict[str, Any] | None = None
+
+
+class ToolOutput(Body):
+    """What a function the caller ran gave."""
+
+    tool_call_id: str | None = None
+    output: Annotated[str, StringConstraints(max_length=512_000)] | None = None
+
+
+class ToolApproval(Loose):
+    """Whether a call of an MCP tool may be made."""
+
+    tool_call_id: str
+    approve: Flag
+
+
+class ToolOutputs(Body):
+    """The outputs, or the approvals, a run waits for: all of them in one request."""
+
+    tool_outputs: list[ToolOutput] | None = None
+    tool_approvals: list[ToolApproval] | None = None
+    stream: Flag | None = None
 
 
 class RunModify(Body):

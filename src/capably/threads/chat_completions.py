@@ -9,7 +9,6 @@ import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import time
@@ -21,7 +20,7 @@ import msgspec
 from aiohttp.http_exceptions import LineTooLong
 
 from capably.threads.objects import ErrorCode, Usage
-from capably.threads.responder import End, ModelError, Piece, Prompt, Responder
+from capably.threads.responder import CallPiece, End, ModelError, Part, Piece, Prompt, Responder
 
 ATTEMPTS = 3
 FIRST_PAUSE = 0.5  # seconds, doubled for each further attempt, jittered
@@ -39,8 +38,8 @@ CODES: Mapping[int, ErrorCode] = {
 }
 # These are about the operator's settings: the endpoint's words may quote the key, so ours are said instead.
 ADVICE = {
-    401: "it refuses the key; check the variable named by --model-key-env",
-    403: "it refuses this key or account; check the variable named by --model-key-env",
+    401: "it refuses the key; check the environment variable {key_env}",
+    403: "it refuses this key or account; check the environment variable {key_env}",
 }
 
 
@@ -60,13 +59,17 @@ class ChatCompletions(Responder):
         model: the model name to send, or None to send the prompt's.
         key: sent as a bearer key, or None for no Authorization header.
         timeout: seconds the endpoint may stay silent.
+        key_env: the environment variable the key came from, named in errors.
     """
 
-    def __init__(self, model_url: str, model: str | None, key: str | None, timeout: float) -> None:
+    def __init__(
+        self, model_url: str, model: str | None, key: str | None, timeout: float, key_env: str = "OPENAI_API_KEY"
+    ) -> None:
         self._url = model_url.rstrip("/") + "/chat/completions"
         self._model = model
         self._key = key
         self._timeout = timeout
+        self._key_env = key_env
         self._session: aiohttp.ClientSession | None = None
         self._origin = _origin(model_url)
         self.label = f"{model or 'the model each assistant names'} at {self._origin}"
@@ -82,7 +85,7 @@ class ChatCompletions(Responder):
         if self._session is not None:
             await self._session.close()
 
-    async def reply(self, prompt: Prompt) -> AsyncGenerator[Piece | End, None]:
+    async def reply(self, prompt: Prompt) -> AsyncGenerator[Part, None]:
         """The reply as the endpoint streams it.
 
         Raises:
@@ -101,7 +104,7 @@ class ChatCompletions(Responder):
             raise ModelError("server_error", self._told(_reason(failure))) from None
 
     def _body(self, prompt: Prompt) -> bytes:
-        turns = [asdict(turn) for turn in prompt.turns]
+        turns = [turn.as_json() for turn in prompt.turns]
         body = {"model": self._model or prompt.model, "messages": turns, **prompt.options}
         return json.dumps(body | {"stream": True, "stream_options": {"include_usage": True}}).encode()
 
@@ -122,7 +125,7 @@ class ChatCompletions(Responder):
                     return
                 pause = _pause(answer, attempt)
                 if pause is None:
-                    raise await _refusal(answer)
+                    raise await _refusal(answer, self._key_env)
             await asyncio.sleep(pause)
 
     def _told(self, message: str) -> str:
@@ -165,11 +168,12 @@ def _retry_after(value: str | None) -> float | None:
         return None
 
 
-async def _refusal(answer: aiohttp.ClientResponse) -> ModelError:
+async def _refusal(answer: aiohttp.ClientResponse, key_env: str) -> ModelError:
     code = CODES.get(answer.status, "server_error")
     if answer.status < HTTPStatus.BAD_REQUEST:
-        return ModelError(code, f"it redirects elsewhere ({answer.status}), which is not followed; check --model-url")
-    said = ADVICE.get(answer.status) or _excerpt(await answer.content.read(4096))
+        return ModelError(code, f"it redirects elsewhere ({answer.status}), which is not followed; check its address")
+    advice = ADVICE.get(answer.status, "").format(key_env=key_env)
+    said = advice or _excerpt(await answer.content.read(4096))
     return ModelError(code, f"it answers {answer.status}" + (f": {said}" if said else ""))
 
 
@@ -214,7 +218,9 @@ async def _whole(answer: aiohttp.ClientResponse) -> AsyncIterator[_Chunk]:
             raise ModelError("server_error", "it sent a completion of more than 1 MiB")
     chunk = _decode(data)
     for choice in chunk.choices:
-        choice["delta"] = choice.pop("message", {})
+        choice["delta"] = choice.pop("message", None) or {}
+        for place, call in enumerate(choice["delta"].get("tool_calls") or ()):
+            call["index"] = place
     yield chunk
 
 
@@ -225,8 +231,8 @@ def _decode(data: bytes) -> _Chunk:
         raise ModelError("server_error", "what it sent is not a chat completion") from None
 
 
-async def _parts(chunks: AsyncIterator[_Chunk]) -> AsyncIterator[Piece | End]:
-    """Text as it comes, then the end, which is known only when the usage chunk after it has been read."""
+async def _parts(chunks: AsyncIterator[_Chunk]) -> AsyncIterator[Part]:
+    """Text and calls as they come, then the end, which is known only when the usage chunk after it has been read."""
     reason: str | None = None
     usage: Usage | None = None
     async for chunk in chunks:
@@ -238,10 +244,23 @@ async def _parts(chunks: AsyncIterator[_Chunk]) -> AsyncIterator[Piece | End]:
             words = delta.get("content") or delta.get("refusal")
             if isinstance(words, str) and words:
                 yield Piece(words)
+            for call in delta.get("tool_calls") or ():
+                yield _call(call)
             reason = choice.get("finish_reason") or reason
     if reason is None:
         raise ModelError("server_error", "its answer broke off")
     yield End("length" if reason == "length" else "content_filter" if reason == "content_filter" else "stop", usage)
+
+
+def _call(call: Any) -> CallPiece:
+    try:
+        function = call.get("function") or {}
+        words = [value or "" for value in (call.get("id"), function.get("name"), function.get("arguments"))]
+        if not all(isinstance(word, str) for word in words):
+            raise TypeError  # noqa: TRY301 - told with the others
+        return CallPiece(int(call.get("index") or 0), *words)
+    except (AttributeError, TypeError, ValueError):
+        raise ModelError("server_error", "what it sent is not a tool call") from None
 
 
 def _usage(counted: dict[str, Any] | None) -> Usage | None:

@@ -1,6 +1,7 @@
-"""One SQLite file in a data directory: opened, prepared, and read or written in transactions.
+"""One database, SQLite or PostgreSQL: opened, migrated, and read or written in transactions.
 
-A transaction that has returned is on the disk (write-ahead log, synchronous=FULL). Writers wait for each other.
+A transaction that has returned is on the disk. On SQLite (write-ahead log, synchronous=FULL) the writers of this
+process wait for each other in order; on PostgreSQL rows are locked where two of them could meet.
 """
 
 import asyncio
@@ -12,52 +13,83 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from capably.threads.tables import SCHEMA_VERSION, metadata
+from capably.threads.schema import NewerDatabaseError, migrate
 
 FILE = "threads.db"
-BUSY_MS = 10_000
+BUSY_MS = 30_000
 PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
     f"PRAGMA busy_timeout={BUSY_MS}",
 )
+POSTGRESQL = ("postgresql", "postgres")
 
 
 class DataDirectoryError(Exception):
-    """The data directory cannot be used; the message says why and names it."""
+    """The database cannot be used; the message says why and names it."""
+
+
+def locate(data: Path, url: str | None) -> URL:
+    """Where the database is: a file of the data directory, or what a URL says.
+
+    Raises:
+        DataDirectoryError: if the URL is not one of PostgreSQL.
+    """
+    if url is None:
+        return URL.create("sqlite", database=str(data / FILE))
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        raise DataDirectoryError("the database URL cannot be read; write postgresql://user@host/name") from None
+    if found.drivername.partition("+")[0] not in POSTGRESQL:
+        raise DataDirectoryError(f"'{found.drivername}' is not known; write postgresql://user@host/name")
+    return found.set(drivername="postgresql+psycopg")
 
 
 class Database(AbstractAsyncContextManager["Database"]):
-    """The open database of a data directory, for the length of an `async with`.
+    """The open database, for the length of an `async with`.
+
+    Args:
+        url: as `locate` gives it.
 
     Raises:
-        DataDirectoryError: on entry, if the directory or the file in it cannot be used.
+        DataDirectoryError: on entry, if the directory or the database in it cannot be used.
     """
 
-    def __init__(self, data: Path) -> None:
-        self._data = data
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.is_sqlite = url.drivername == "sqlite"
         self._engine: AsyncEngine | None = None
-        # Writers of this process queue here, in order; SQLite makes those of other processes poll.
         self._writing = asyncio.Lock()
 
+    @property
+    def name(self) -> str:
+        """The database as it may be shown: without a password."""
+        return str(self.url.database) if self.is_sqlite else self.url.render_as_string(hide_password=True)
+
     async def __aenter__(self) -> Self:
-        path = _prepare(self._data)
-        self._engine = _engine(path)
+        if self.is_sqlite:
+            _make_private(Path(str(self.url.database)))
+        self._engine = _engine(self.url, sqlite=self.is_sqlite)
         try:
-            await self._migrate(path)
-        except DatabaseError as failure:
-            await self._engine.dispose()
-            reason = str(failure.orig)
-            raise DataDirectoryError(f"{path} cannot be used as the threads database: {reason}") from failure
-        except DataDirectoryError:
-            await self._engine.dispose()
-            raise
+            async with self.write() as connection:
+                await connection.run_sync(migrate)
+        except NewerDatabaseError as failure:
+            message = f"{self.name} was written by a newer version of capably ({failure}); upgrade capably"
+            message += " or choose another --data directory" if self.is_sqlite else " or choose another --database"
+            raise await self._unusable(message) from failure
+        except DBAPIError as failure:
+            reason = " ".join(str(failure.orig).split())
+            raise await self._unusable(f"{self.name} cannot be used as the threads database: {reason}") from failure
         return self
+
+    async def _unusable(self, message: str) -> DataDirectoryError:
+        await self._open.dispose()
+        return DataDirectoryError(message)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -68,12 +100,19 @@ class Database(AbstractAsyncContextManager["Database"]):
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """One consistent view of the database."""
-        async with self._open.connect() as connection, connection.begin():
-            yield connection
+        async with self._open.connect() as connection:
+            if not self.is_sqlite:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: all of it is on the disk when this ends, or none of it if it raises."""
+        if not self.is_sqlite:
+            async with self._open.begin() as connection:
+                yield connection
+            return
         async with self._writing, self._open.connect() as connection:
             # The lock is taken at the start: a reader that turns writer half-way cannot wait, it can only fail.
             await connection.execution_options(begin="BEGIN IMMEDIATE")
@@ -86,27 +125,13 @@ class Database(AbstractAsyncContextManager["Database"]):
             raise RuntimeError("the database is not open")
         return self._engine
 
-    async def _migrate(self, path: Path) -> None:
-        async with self.write() as connection:
-            found = (await connection.execute(text("PRAGMA user_version"))).scalar_one()
-            if found > SCHEMA_VERSION:
-                raise DataDirectoryError(
-                    f"{path} was written by a newer version of capably (format {found}, this one knows"
-                    f" {SCHEMA_VERSION}); upgrade capably or choose another --data directory"
-                )
-            await connection.run_sync(metadata.create_all)
-            await connection.execute(text(f"PRAGMA user_version={SCHEMA_VERSION}"))
 
+def open_private(path: Path) -> int:
+    """Open a file of the data directory, made with its directory if missing, that only its owner may read.
 
-def _prepare(data: Path) -> Path:
-    """An existing, if empty, database file that only its owner may read: conversations are private."""
-    path = data / FILE
-    os.close(_open_private(path))
-    return path
-
-
-def _open_private(path: Path) -> int:
-    """Open a file of the data directory, made with its directory if missing, and return the descriptor."""
+    Raises:
+        DataDirectoryError: if it cannot be.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -115,15 +140,28 @@ def _open_private(path: Path) -> int:
         raise DataDirectoryError(f"cannot keep threads in the directory {path.parent}: {reason}") from failure
 
 
-def _engine(path: Path) -> AsyncEngine:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", pool_size=8, max_overflow=0)
-    event.listen(engine.sync_engine, "connect", _configure)
-    event.listen(engine.sync_engine, "begin", _begin)
+def _make_private(path: Path) -> None:
+    """Make an empty database file, unless there is one.
+
+    One that is there is never opened here: closing it would drop the locks that this process's connections to it
+    hold (POSIX, fcntl), and the next process to look would take the database for unused.
+    """
+    if not path.exists():
+        os.close(open_private(path))
+
+
+def _engine(url: URL, *, sqlite: bool) -> AsyncEngine:
+    if not sqlite:
+        return create_async_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=8, max_overflow=0)
+    event.listen(engine.sync_engine, "connect", configure)
+    event.listen(engine.sync_engine, "begin", begin)
     return engine
 
 
-def _configure(connection: Any, _record: Any) -> None:
-    # The driver would begin transactions by its own rules; `_begin` does it instead (SQLAlchemy, SQLite dialect).
+def configure(connection: Any, _record: Any) -> None:
+    """Prepare a new SQLite connection."""
+    # The driver would begin transactions by its own rules; `begin` does it instead (SQLAlchemy, SQLite dialect).
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in PRAGMAS:
@@ -131,7 +169,8 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin(connection: Any) -> None:
+def begin(connection: Any) -> None:
+    """Begin a SQLite transaction, as a writer where that was asked for."""
     connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
 
 
@@ -149,7 +188,7 @@ class DirectoryLock:
         if sys.platform != "win32":
             import fcntl  # noqa: PLC0415 - exists on POSIX only
 
-            self._file = _open_private(self._data / "serve.lock")
+            self._file = open_private(self._data / "serve.lock")
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as failure:

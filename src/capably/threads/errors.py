@@ -1,11 +1,13 @@
 """The one error shape every answer uses, and the errors the service can give (Assistants API v2, errors)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 TYPES = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
     HTTPStatus.SERVICE_UNAVAILABLE: "server_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
 }
 
 
@@ -17,10 +19,20 @@ class ApiError(Exception):
         message: a sentence for a person.
         param: the field that is at fault, in the form `messages[0].role`, or None.
         code: a stable word for a program, or None.
+        headers: what the answer says besides.
     """
 
-    def __init__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
+        self.headers = dict(headers or {})
         self.status = status
         self.message = message
         self.param = param
@@ -47,10 +59,26 @@ def thread_is_busy(thread_id: str, run_id: str) -> ApiError:
     return ApiError(HTTPStatus.BAD_REQUEST, f"Thread {thread_id} already has an active run {run_id}.")
 
 
-def thread_is_locked(thread_id: str, run_id: str) -> ApiError:
+def thread_is_locked(thread_id: str, run_id: str, doing: str = "add messages to") -> ApiError:
     """A message while a run is active (the wording clients of this API look for)."""
-    message = f"Can't add messages to {thread_id} while a run {run_id} is active."
+    message = f"Can't {doing} {thread_id} while a run {run_id} is active."
     return ApiError(HTTPStatus.BAD_REQUEST, message)
+
+
+def not_waiting(status: str) -> ApiError:
+    """Outputs for a run that does not wait for them."""
+    return ApiError(HTTPStatus.BAD_REQUEST, f'Runs in status "{status}" do not accept tool outputs.')
+
+
+def not_cancellable(status: str) -> ApiError:
+    """Cancelling a run that has ended."""
+    return ApiError(HTTPStatus.BAD_REQUEST, f"Cannot cancel run with status '{status}'.")
+
+
+def wrong_outputs(what: str, expected: list[str], given: list[str]) -> ApiError:
+    """Not exactly the outputs, or approvals, a run waits for."""
+    message = f"Expected {what} for call_ids {expected}, got {given}"
+    return ApiError(HTTPStatus.BAD_REQUEST, message, param=what.replace(" ", "_"))
 
 
 def unknown_cursor(param: str, identity: str) -> ApiError:

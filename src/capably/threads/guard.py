@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,13 +15,18 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from capably.threads.errors import ApiError, error_body
+from capably.threads.keys import Holder
 from capably.threads.objects import new_id
+from capably.threads.rates import Rates
 from capably.threads.settings import LOOPBACK_NAMES
 
 log = logging.getLogger("capably.threads")
 
-OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/openapi.json"})
-Check = Callable[[str], Awaitable[bool]]
+OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/openapi.json", "/docs"})
+Check = Callable[[str], Awaitable[Holder | None]]
+
+
+_BEARER = {"www-authenticate": "Bearer"}
 
 
 class TooLarge(HTTPException):
@@ -35,16 +41,20 @@ class Guard:
 
     Args:
         app: the application behind it.
-        opens: says whether a bearer key opens the service.
+        holder: says whose a bearer key is, or that it opens nothing.
+        rates: counts the requests of each key.
         only_loopback: refuse host names that are not this machine's, as a web page that rebinds its own
             name to 127.0.0.1 would send.
         max_body: bytes a request body may have.
         advice: how to get a key, said with a refusal.
     """
 
-    def __init__(self, app: ASGIApp, *, opens: Check, only_loopback: bool, max_body: int, advice: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, holder: Check, rates: Rates, only_loopback: bool, max_body: int, advice: str
+    ) -> None:
         self._app = app
-        self._opens = opens
+        self._holder = holder
+        self._rates = rates
         self._only_loopback = only_loopback
         self._max_body = max_body
         self._advice = advice
@@ -59,8 +69,7 @@ class Guard:
             await self._admit(scope)
             await self._app(scope, _limited(receive, self._max_body), answer.send)
         except ApiError as refusal:
-            headers = {"www-authenticate": "Bearer"} if refusal.status == HTTPStatus.UNAUTHORIZED else {}
-            await answer.refuse(refusal.status, refusal.as_body(), headers)
+            await answer.refuse(refusal.status, refusal.as_body(), refusal.headers)
         except Exception:
             log.exception("%s %s failed (%s)", scope["method"], scope["path"], answer.request_id)
             if answer.started:
@@ -74,19 +83,26 @@ class Guard:
             message = "This service answers on this machine only, as localhost, 127.0.0.1 or [::1]."
             raise ApiError(HTTPStatus.MISDIRECTED_REQUEST, message, code="invalid_host")
         if scope["path"] not in OPEN_PATHS:
-            await self._check_key(headers.get("authorization", ""))
+            known = await self._check_key(headers.get("authorization", ""))
+            scope.setdefault("state", {})["tenant"] = known.tenant
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self._max_body:
             raise ApiError(413, f"The body is larger than {self._max_body} bytes.", code="body_too_large")
 
-    async def _check_key(self, authorization: str) -> None:
+    async def _check_key(self, authorization: str) -> Holder:
         scheme, _, key = authorization.partition(" ")
         if scheme.lower() != "bearer" or not key.strip():
             message = f"This needs a bearer key: send 'Authorization: Bearer KEY'. {self._advice}"
-            raise ApiError(HTTPStatus.UNAUTHORIZED, message, code="missing_api_key")
-        if not await self._opens(key.strip()):
+            raise ApiError(HTTPStatus.UNAUTHORIZED, message, code="missing_api_key", headers=_BEARER)
+        known = await self._holder(key.strip())
+        if known is None:
             message = f"This key is unknown here or revoked. {self._advice}"
-            raise ApiError(HTTPStatus.UNAUTHORIZED, message, code="invalid_api_key")
+            raise ApiError(HTTPStatus.UNAUTHORIZED, message, code="invalid_api_key", headers=_BEARER)
+        if wait := ceil(self._rates.take(known.key_id)):
+            message = f"This key makes more requests than it may. Try again in {wait} seconds."
+            headers = {"retry-after": str(wait)}
+            raise ApiError(HTTPStatus.TOO_MANY_REQUESTS, message, code="rate_limit_exceeded", headers=headers)
+        return known
 
 
 class _Answer:

@@ -1,112 +1,330 @@
-"""How a run's row changes while it is executed: queued, in_progress, and one of the ends.
+"""How a run changes while it is executed, each change one transaction with the events that tell it.
 
-Each change names the states it may come from, so a run that has ended stays as it ended, and a run executed
-twice, after a crash, still leaves one message. Times are unix seconds.
+Each change names the state it may come from, so a run that has ended stays as it ended, and work done twice after a
+crash leaves one message. `attempt` says who may write: an execution that was given up for dead finds another number
+there and stops. Times are unix seconds.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from capably.threads import events
+from capably.threads.bells import Bells
 from capably.threads.database import Database
-from capably.threads.objects import ACTIVE, LastError, Message, Run, Usage
-from capably.threads.tables import messages, runs
+from capably.threads.endings import Fate, end_run, next_in_line
+from capably.threads.events import Event
+from capably.threads.moves import Move, next_move
+from capably.threads.narration import calling, delta, message_event, opening, run_event, step_event
+from capably.threads.objects import ACTIVE, Json, Message, Run, RunStep, Usage, derived_id, text_part
+from capably.threads.rows import change_row, insert_row, run_row
+from capably.threads.tables import messages, runs, steps
 
-Ending = Literal["completed", "incomplete", "failed", "expired"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an execution ended; `message` is the reply, whole or cut, if there is any text."""
-
-    status: Ending
-    message: Message | None = None
-    error: LastError | None = None
-    usage: Usage | None = None
+Clock = Callable[[], float]
+Ready = Callable[[Run, Move], Awaitable[None]]
 
 
-@dataclass(frozen=True)
+class InterruptedRunError(Exception):
+    """The execution has to stop: the run is being cancelled, has ended, or belongs to another execution.
+
+    Attributes:
+        cancelling: whether the run waits for its execution to cancel it.
+    """
+
+    def __init__(self, *, cancelling: bool) -> None:
+        super().__init__("cancelling" if cancelling else "given up")
+        self.cancelling = cancelling
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
-    """A run to execute and all messages of its thread, oldest first."""
+    """A turn to execute: the run, all messages of its thread and the run's tool steps, oldest first."""
 
     run: Run
     messages: tuple[Message, ...]
+    steps: tuple[RunStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """What the model said in one turn.
+
+    Attributes:
+        text: its text, empty if it only called tools.
+        calls: its calls, as they stand in a step's details.
+        approvals: which of the calls wait for an approval.
+        fate: how the run ends with it, or None if it goes on with the calls.
+        usage: tokens, if the model counted them.
+    """
+
+    text: str
+    calls: Sequence[Json]
+    approvals: dict[str, bool | None]
+    fate: Fate | None
+    usage: Usage | None
 
 
 class Lifecycle:
-    """The changes of runs in a database."""
+    """The changes of runs in a database.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: open for as long as this is used.
+        bells: rung after each change.
+        clock: seconds since the epoch.
+        ready: called with a run that waited for its thread and whose time has come.
+    """
+
+    def __init__(self, database: Database, bells: Bells, clock: Clock, ready: Ready) -> None:
         self._database = database
+        self._bells = bells
+        self._clock = clock
+        self._ready = ready
 
-    async def begin(self, run_id: str, now: int) -> Work | None:
-        """Move a run to in_progress, or back to it after a crash; None if it has ended."""
+    @property
+    def now(self) -> int:
+        """The time in whole seconds."""
+        return int(self._clock())
+
+    async def begin(self, run_id: str, leg: int, turn: int) -> Work | Move | None:
+        """Take up a turn, from its start if it was begun before.
+
+        Gives the next move instead if the turn is done already, and None if there is nothing left to do.
+        """
+        following: Run | None = None
         async with self._database.write() as connection:
-            begun = {"status": "in_progress", "started_at": func.coalesce(runs.c.started_at, now)}
-            run = await _change(connection, run_id, ("queued", "in_progress"), begun)
-            if run is None:
+            run = await run_row(connection, run_id)
+            if run is None or not _executed(run, leg):
                 return None
-            order = (messages.c.created_at, messages.c.seq)
-            asked = select(messages).where(messages.c.thread_id == run.thread_id).order_by(*order)
-            rows = (await connection.execute(asked)).mappings()
-            return Work(run, tuple(Message.model_validate(dict(row)) for row in rows))
+            fate = Fate("cancelled") if run.status == "cancelling" else _spent(run)
+            if fate is not None:
+                following = await end_run(connection, run, fate, self.now)
+            elif run.turn > turn or await _open_calls(connection, run_id):
+                return await next_move(connection, run, self.now)
+            else:
+                await _withdraw(connection, run_id, turn)
+                return await _work(connection, await self._take_up(connection, run))
+        await self._tell(run_id, following)
+        return None
 
-    async def finish(self, run_id: str, outcome: Outcome, now: int) -> tuple[Run, Message | None]:
-        """End a run and add its message in one transaction; a run that has ended is returned as it is."""
+    async def begin_call(self, run_id: str, leg: int, call_id: str) -> tuple[Run, Json] | Move | None:
+        """Take up a call of a tool; the next move instead if it has been made, None if there is nothing to do."""
+        following: Run | None = None
         async with self._database.write() as connection:
-            run = await _change(connection, run_id, ACTIVE, _ended(outcome, now))
-            if run is None:
-                found = select(runs).where(runs.c.id == run_id)
-                row = (await connection.execute(found)).mappings().one()
-                return Run.model_validate(dict(row)), None
-            if outcome.message is not None:
-                await connection.execute(insert(messages).values(**_row(outcome.message)))
-            return run, outcome.message
+            run = await run_row(connection, run_id)
+            if run is None or not _executed(run, leg):
+                return None
+            if run.status == "cancelling":
+                following = await end_run(connection, run, Fate("cancelled"), self.now)
+            else:
+                run = await self._take_up(connection, run)
+                step = await _open_calls(connection, run_id)
+                calls = step.step_details["tool_calls"] if step else []
+                found = next((call for call in calls if call["id"] == call_id and call["output"] is None), None)
+                return await next_move(connection, run, self.now) if found is None else (run, found)
+        await self._tell(run_id, following)
+        return None
 
-    async def expire_overdue(self, now: int) -> list[str]:
-        """End every run whose time is over; their ids."""
+    async def _take_up(self, connection: AsyncConnection, run: Run) -> Run:
+        values = {"status": "in_progress", "started_at": run.started_at or self.now, "attempt": run.attempt + 1}
+        taken = await change_row(connection, Run, runs, run.id, values)
+        if run.status == "queued":
+            await events.append(connection, run.id, [run_event(taken)])
+        return taken
+
+    async def say(self, run: Run, pieces: Sequence[str], *, first: bool) -> None:
+        """Add text to the message of the current turn, which begins with its first text.
+
+        Raises:
+            InterruptedRunError: if the execution has to stop.
+        """
+        message_id = derived_id("msg", run.id, run.turn)
+        told = [delta(message_id, text, first=first and not place) for place, text in enumerate(pieces)]
         async with self._database.write() as connection:
-            overdue = runs.c.status.in_(ACTIVE) & (runs.c.expires_at <= now)
-            change = update(runs).where(overdue).values(status="expired").returning(runs.c.id)
-            return list((await connection.execute(change)).scalars())
+            await _hold(connection, run)
+            begun = await self._open_message(connection, run, message_id) if first else []
+            await events.append(connection, run.id, [*begun, *told], turn=run.turn)
+        self._bells.ring(run.id)
 
-    async def unfinished(self, created_before: int) -> list[Run]:
-        """Runs to execute, oldest first: those waiting, and those a crash left in progress."""
-        open_runs = runs.c.status.in_(("queued", "in_progress")) & (runs.c.created_at < created_before)
+    async def _open_message(self, connection: AsyncConnection, run: Run, message_id: str) -> list[Event]:
+        details = {"type": "message_creation", "message_creation": {"message_id": message_id}}
+        step = await self._new_step(connection, run, "message_creation", details)
+        values = {
+            "id": message_id,
+            "tenant": run.tenant,
+            "created_at": self.now,
+            "thread_id": run.thread_id,
+            "status": "in_progress",
+            "role": "assistant",
+            "content": [],
+            "assistant_id": run.assistant_id,
+            "run_id": run.id,
+            "turn": run.turn,
+            "attachments": [],
+            "metadata": {},
+        }
+        return opening(step, await insert_row(connection, Message, messages, values))
+
+    async def conclude(self, run: Run, thought: Thought) -> Move | None:
+        """Record a turn that the model has ended, and how it goes on.
+
+        Raises:
+            InterruptedRunError: if the execution has to stop.
+        """
+        move, following = None, None
+        async with self._database.write() as connection:
+            run = await _hold(connection, run)
+            spent = run.spent + thought.usage if run.spent and thought.usage else thought.usage or run.spent
+            counted = spent.model_dump() if spent else None
+            if thought.text and not (thought.fate and thought.fate.fault):
+                await self._complete_message(connection, run, thought)
+            if thought.calls:
+                await self._new_calls(connection, run, thought)
+            run = await change_row(connection, Run, runs, run.id, {"turn": run.turn + 1, "spent": counted})
+            if thought.fate:
+                following = await end_run(connection, run, thought.fate, self.now)
+            else:
+                move = await next_move(connection, run, self.now)
+        await self._tell(run.id, following)
+        return move
+
+    async def _complete_message(self, connection: AsyncConnection, run: Run, thought: Thought) -> None:
+        content = {"status": "completed", "completed_at": self.now, "content": [text_part(thought.text)]}
+        message = await change_row(connection, Message, messages, derived_id("msg", run.id, run.turn), content)
+        usage = thought.usage.model_dump() if thought.usage and not thought.calls else None
+        done = {"status": "completed", "completed_at": self.now, "usage": usage}
+        step_id = derived_id("step", run.id, 2 * run.turn)
+        step = await change_row(connection, RunStep, steps, step_id, done)
+        await events.append(connection, run.id, [message_event(message), step_event(step)], turn=run.turn)
+
+    async def _new_calls(self, connection: AsyncConnection, run: Run, thought: Thought) -> None:
+        details = {"type": "tool_calls", "tool_calls": list(thought.calls)}
+        step = await self._new_step(connection, run, "tool_calls", details, thought)
+        await events.append(connection, run.id, calling(step), turn=run.turn)
+
+    async def _new_step(
+        self, connection: AsyncConnection, run: Run, kind: str, details: Json, thought: Thought | None = None
+    ) -> RunStep:
+        usage = thought.usage.model_dump() if thought and thought.usage else None
+        values = {
+            "id": derived_id("step", run.id, 2 * run.turn + (kind == "tool_calls")),
+            "tenant": run.tenant,
+            "created_at": self.now,
+            "thread_id": run.thread_id,
+            "run_id": run.id,
+            "assistant_id": run.assistant_id,
+            "turn": run.turn,
+            "type": kind,
+            "status": "in_progress",
+            "step_details": details,
+            "approvals": thought.approvals if thought else None,
+            "usage": usage,
+        }
+        return await insert_row(connection, RunStep, steps, values)
+
+    async def conclude_call(self, run: Run, call_id: str, output: str, error: str | None) -> Move | None:
+        """Record what a call of a tool gave, and how the run goes on.
+
+        Raises:
+            InterruptedRunError: if the execution has to stop.
+        """
+        async with self._database.write() as connection:
+            run = await _hold(connection, run)
+            step = await _open_calls(connection, run.id)
+            if step is None:
+                raise InterruptedRunError(cancelling=False)
+            given = {"output": output} | ({"error": error} if error else {})
+            calls = [call | (given if call["id"] == call_id else {}) for call in step.step_details["tool_calls"]]
+            await change_row(
+                connection, RunStep, steps, step.id, {"step_details": step.step_details | {"tool_calls": calls}}
+            )
+            move = await next_move(connection, run, self.now)
+        self._bells.ring(run.id)
+        return move
+
+    async def end(self, run_id: str, attempt: int | None, fate: Fate) -> None:
+        """End a run that has not ended, unless another execution than `attempt` has taken it up."""
+        async with self._database.write() as connection:
+            run = await run_row(connection, run_id)
+            if run is None or not run.active or (attempt is not None and run.attempt != attempt):
+                return
+            following = await end_run(connection, run, fate, self.now)
+        await self._tell(run_id, following)
+
+    async def follow(self, thread_id: str) -> None:
+        """Give a thread that nothing holds to the run that has waited longest for it."""
+        async with self._database.write() as connection:
+            held = select(runs.c.id).where(runs.c.thread_id == thread_id, runs.c.waiting.is_(False))
+            if (await connection.execute(held.where(runs.c.status.in_(ACTIVE)))).first() is not None:
+                return
+            following = await next_in_line(connection, thread_id, self.now)
+        if following is not None:
+            await self._tell(following.id, following)
+
+    async def restart(self, run: Run) -> None:
+        """Execute a run by a workflow of its own: the one it had is gone."""
+        async with self._database.write() as connection:
+            found = await run_row(connection, run.id)
+            if found is None or not _executed(found, run.leg):
+                return
+            run = await change_row(connection, Run, runs, run.id, {"leg": run.leg + 1})
+        await self._ready(run, ("think", str(run.turn)))
+
+    async def must_stop(self, run: Run) -> bool | None:
+        """Whether an execution has to stop: None if not, else whether the run is to be cancelled."""
+        columns = (runs.c.status, runs.c.attempt)
         async with self._database.read() as connection:
-            rows = (await connection.execute(select(runs).where(open_runs).order_by(runs.c.seq))).mappings()
-            return [Run.model_validate(dict(row)) for row in rows]
+            row = (await connection.execute(select(*columns).where(runs.c.id == run.id))).first()
+        if row is not None and (row.status, row.attempt) == ("in_progress", run.attempt):
+            return None
+        return row is not None and row.status == "cancelling"
+
+    async def _tell(self, run_id: str, following: Run | None) -> None:
+        self._bells.ring(run_id)
+        if following is not None:
+            self._bells.ring(following.id)
+            await self._ready(following, ("think", str(following.turn)))
 
 
-async def _change(
-    connection: AsyncConnection, run_id: str, allowed: tuple[str, ...], values: dict[str, Any]
-) -> Run | None:
-    change = update(runs).where(runs.c.id == run_id, runs.c.status.in_(allowed)).values(**values).returning(runs)
-    row = (await connection.execute(change)).mappings().first()
-    return None if row is None else Run.model_validate(dict(row))
+def _executed(run: Run, leg: int) -> bool:
+    return run.leg == leg and not run.waiting and run.status in ("queued", "in_progress", "cancelling")
 
 
-def _row(message: Message) -> dict[str, Any]:
-    return message.model_dump(mode="json", exclude={"object"})
+def _spent(run: Run) -> Fate | None:
+    """The end of a run that has no tokens left for another turn."""
+    if run.spent and run.max_completion_tokens and run.spent.completion_tokens >= run.max_completion_tokens:
+        return Fate("incomplete", limit="max_completion_tokens")
+    if run.spent and run.max_prompt_tokens and run.spent.prompt_tokens >= run.max_prompt_tokens:
+        return Fate("incomplete", limit="max_prompt_tokens")
+    return None
 
 
-def _ended(outcome: Outcome, now: int) -> dict[str, Any]:
-    """The columns an end sets; `expires_at` is null once a run has ended, unless that is how it ended."""
-    values: dict[str, Any] = {
-        "status": outcome.status,
-        "usage": outcome.usage.model_dump() if outcome.usage else None,
-        "last_error": outcome.error.model_dump() if outcome.error else None,
-    }
-    stamps: dict[Ending, dict[str, Any]] = {
-        "completed": {"completed_at": now, "expires_at": None},
-        "incomplete": {
-            "completed_at": now,
-            "expires_at": None,
-            "incomplete_details": {"reason": "max_completion_tokens"},
-        },
-        "failed": {"failed_at": now, "expires_at": None},
-        "expired": {},
-    }
-    return values | stamps[outcome.status]
+async def _hold(connection: AsyncConnection, run: Run) -> Run:
+    """The run as it is now, held until the transaction ends, if this execution may still write."""
+    found = await run_row(connection, run.id)
+    if found is None or found.status != "in_progress" or found.attempt != run.attempt:
+        raise InterruptedRunError(cancelling=found is not None and found.status == "cancelling")
+    return found
+
+
+async def _withdraw(connection: AsyncConnection, run_id: str, turn: int) -> None:
+    """Take back what an earlier try of a turn has left."""
+    await events.withdraw(connection, run_id, turn)
+    for table in (messages, steps):
+        await connection.execute(delete(table).where(table.c.run_id == run_id, table.c.turn == turn))
+
+
+async def _work(connection: AsyncConnection, run: Run) -> Work:
+    asked = select(messages).where(messages.c.thread_id == run.thread_id)
+    rows = (await connection.execute(asked.order_by(messages.c.created_at, messages.c.seq))).mappings()
+    said = tuple(Message.model_validate(dict(row)) for row in rows)
+    made = select(steps).where(steps.c.run_id == run.id, steps.c.type == "tool_calls").order_by(steps.c.seq)
+    called = (await connection.execute(made)).mappings()
+    return Work(run, said, tuple(RunStep.model_validate(dict(row)) for row in called))
+
+
+async def _open_calls(connection: AsyncConnection, run_id: str) -> RunStep | None:
+    found = select(steps).where(steps.c.run_id == run_id, steps.c.type == "tool_calls", steps.c.status == "in_progress")
+    row = (await connection.execute(found)).mappings().first()
+    return None if row is None else RunStep.model_validate(dict(row))

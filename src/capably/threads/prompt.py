@@ -1,30 +1,68 @@
-"""A run and its thread's messages, made into what a responder is asked. Pure."""
+"""A run, its thread's messages and its own steps, made into what a responder is asked. Pure."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from capably.threads.objects import Message, Run
+from capably.threads.objects import Json, Message, Run, RunStep
 from capably.threads.responder import Prompt, Turn
 
 # No tokenizer fits every model; four characters a token is the usual estimate for English text.
 CHARACTERS_PER_TOKEN = 4
-PASSED_ON = ("temperature", "top_p", "max_completion_tokens", "reasoning_effort")
+PASSED_ON = ("temperature", "top_p", "reasoning_effort")
 
 
-def build_prompt(run: Run, messages: Sequence[Message]) -> Prompt:
-    """The prompt for a run.
+def build_prompt(
+    run: Run, messages: Sequence[Message], steps: Sequence[RunStep] = (), tools: Sequence[Json] = ()
+) -> Prompt:
+    """The prompt for the next turn of a run.
 
     Args:
         run: whose instructions, limits and sampling options apply.
         messages: all messages of its thread, oldest first.
+        steps: the steps that called tools in this run, oldest first, each with all its outputs.
+        tools: the functions the model may call, as the chat-completions API writes them.
     """
-    turns = _truncate(run, [_turn(message) for message in messages if _sayable(message)])
+    said = [message for message in messages if _sayable(message)]
+    before = _truncate(run, [_turn(message) for message in said if message.run_id != run.id])
+    own = {message.turn: _turn(message) for message in said if message.run_id == run.id and message.turn is not None}
     system = [Turn("system", run.instructions)] if run.instructions else []
-    return Prompt(run.model, (*system, *turns), _options(run))
+    return Prompt(run.model, (*system, *before, *_since(own, steps)), _options(run, tools))
+
+
+def _since(own: Mapping[int, Turn], steps: Sequence[RunStep]) -> list[Turn]:
+    """What the run itself has said and called so far: each turn's text and calls are one message again."""
+    calling = {step.turn: step for step in steps}
+    turns = []
+    for number in sorted(own.keys() | calling.keys()):
+        text = own[number].content if number in own else None
+        if number not in calling:
+            turns.append(Turn("assistant", text))
+            continue
+        calls = calling[number].step_details["tool_calls"]
+        turns.append(Turn("assistant", text, tuple(_call(call) for call in calls)))
+        turns += [Turn("tool", call_output(call), tool_call_id=call["id"]) for call in calls]
+    return turns
+
+
+def _call(call: Json) -> Json:
+    function = (
+        call["function"] if call["type"] == "function" else {"name": call["called"], "arguments": call["arguments"]}
+    )
+    named = {name: function[name] for name in ("name", "arguments")}
+    return {"id": call["id"], "type": "function", "function": named}
+
+
+def call_output(call: Json) -> str | None:
+    """What a call in a step's details gave, or None while it has given nothing."""
+    output = call["function"]["output"] if call["type"] == "function" else call["output"]
+    return None if output is None else str(output)
 
 
 def _sayable(message: Message) -> bool:
     """A reply that broke off in a failure is left out: the model would take it for its own words and go on."""
+    if message.status == "in_progress":
+        return False
     cut = message.incomplete_details
     return cut is None or cut.reason == "max_tokens"
 
@@ -35,9 +73,11 @@ def _turn(message: Message) -> Turn:
     return Turn(message.role, [_part(part) for part in message.content])
 
 
-def _part(part: dict[str, Any]) -> dict[str, Any]:
+def _part(part: Json) -> Json:
     if part["type"] == "text":
         return {"type": "text", "text": part["text"]["value"]}
+    if part["type"] == "image_file":
+        return {"type": "text", "text": f"[the image {part['image_file']['file_id']}, which cannot be shown here]"}
     return part
 
 
@@ -57,9 +97,41 @@ def _truncate(run: Run, turns: list[Turn]) -> list[Turn]:
     return kept[::-1]
 
 
-def _options(run: Run) -> dict[str, Any]:
+def _options(run: Run, tools: Sequence[Json]) -> dict[str, Any]:
     given = {name: getattr(run, name) for name in PASSED_ON}
-    options = {name: value for name, value in given.items() if value is not None}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if run.max_completion_tokens is not None:
+        spent = run.spent.completion_tokens if run.spent else 0
+        options["max_completion_tokens"] = max(1, run.max_completion_tokens - spent)
     if run.response_format != "auto":
         options["response_format"] = run.response_format
+    if tools:
+        options |= {"tools": list(tools), "parallel_tool_calls": run.parallel_tool_calls}
+        # Insisting again after the first calls would never let the model answer.
+        if run.tool_choice != "auto" and (run.turn == 0 or run.tool_choice == "none"):
+            options["tool_choice"] = _choice(run.tool_choice)
     return options
+
+
+def _choice(choice: str | Json) -> str | Json:
+    """A tool choice as the chat-completions API knows it: it has functions only."""
+    if isinstance(choice, str) or (choice["type"] == "function" and choice.get("function")):
+        return choice
+    return "required"
+
+
+def functions(tools: Sequence[Json]) -> list[Json]:
+    """The functions among an assistant's tools, as the chat-completions API writes them."""
+    return [{"type": "function", "function": tool["function"]} for tool in tools if tool["type"] == "function"]
+
+
+def as_arguments(text: str) -> dict[str, Any]:
+    """The arguments of a call, which the model wrote as JSON.
+
+    Raises:
+        ValueError: if they are not a JSON object.
+    """
+    found = json.loads(text or "{}")
+    if not isinstance(found, dict):
+        raise ValueError("the arguments are not a JSON object")  # noqa: TRY004 - the model's value, not a type of ours
+    return found

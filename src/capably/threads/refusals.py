@@ -38,7 +38,7 @@ def tell_refusals(app: FastAPI) -> None:
 async def _told(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, ApiError):
         raise error
-    return JSONResponse(error.as_body(), error.status)
+    return JSONResponse(error.as_body(), error.status, error.headers)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

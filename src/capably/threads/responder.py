@@ -18,16 +18,31 @@ QUOTE_LENGTH = 200
 
 @dataclass(frozen=True)
 class Turn:
-    """One message of a prompt; `content` is text, or a list of text and image parts."""
+    """One message of a prompt.
 
-    role: Literal["system", "user", "assistant"]
-    content: str | list[dict[str, Any]]
+    `content` is text, a list of text and image parts, or None beside `tool_calls`. A message of the role `tool` is
+    what the call `tool_call_id` gave.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | list[dict[str, Any]] | None
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    tool_call_id: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The message as the chat-completions API writes it."""
+        message: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.tool_calls:
+            message["tool_calls"] = list(self.tool_calls)
+        if self.tool_call_id is not None:
+            message["tool_call_id"] = self.tool_call_id
+        return message
 
     @property
     def text(self) -> str:
         """The text of the message, without its images."""
-        if isinstance(self.content, str):
-            return self.content
+        if not isinstance(self.content, list):
+            return self.content or ""
         return "\n".join(part["text"] for part in self.content if part["type"] == "text")
 
 
@@ -48,11 +63,24 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class CallPiece:
+    """Some more of a call of a tool: the first piece of an index names it, each may add to its arguments."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True)
 class End:
     """The reply is over: by itself, at the token limit, or stopped by the endpoint's filter."""
 
     reason: Literal["stop", "length", "content_filter"] = "stop"
     usage: Usage | None = None
+
+
+Part = Piece | CallPiece | End
 
 
 class ModelError(Exception):
@@ -69,7 +97,7 @@ class Responder(AbstractAsyncContextManager["Responder"], Protocol):
 
     label: str
 
-    def reply(self, prompt: Prompt) -> AsyncGenerator[Piece | End, None]:
+    def reply(self, prompt: Prompt) -> AsyncGenerator[Part, None]:
         """The pieces of the reply, then its end.
 
         Raises:
@@ -90,9 +118,9 @@ class OfflineResponder(Responder):
     ) -> None:
         return None
 
-    async def reply(self, prompt: Prompt) -> AsyncGenerator[Piece | End, None]:
+    async def reply(self, prompt: Prompt) -> AsyncGenerator[Part, None]:
         """Two sentences, a word at a time, counted as no tokens."""
-        turns = [turn for turn in prompt.turns if turn.role != "system"]
+        turns = [turn for turn in prompt.turns if turn.role in ("user", "assistant")]
         said = [turn.text for turn in turns if turn.role == "user"]
         for word in re.findall(r"\S+\s*", _sentences(len(turns), said[-1] if said else None)):
             yield Piece(word)

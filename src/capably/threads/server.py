@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from capably.threads.executor import Executor
+from capably.threads.service import Service
 
 GRACE = 3  # seconds a stopping server waits for answers that are being sent
 
@@ -40,6 +40,6 @@ class ThreadsServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let the runs end, tell the readers of the others, then close."""
-        executor: Executor = self._app.state.executor
-        await executor.stop()
+        service: Service = self._app.state.service
+        await service.stop()
         await super().shutdown(sockets)
