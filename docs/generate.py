@@ -17,6 +17,7 @@ from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.exposes import ExposedOperation, ExposedResource, ExposesMcp, ExposesRest, Tool, ToolHints
 from capably.model.fields import PUBLISHED, Record
 from capably.model.schema import DocumentedKey, documented_keys
+from capably.model.scripting import Scripting
 from capably.model.skills import ExposesSkill, Skill, SkillSource, SkillTool
 from capably.model.values import Output, Parameter
 from capably.plan.description import PlanDescription
@@ -87,6 +88,7 @@ RECORDS: dict[str, type[Record]] = {
     "exposes.skills": Skill,
     "exposes.skills.tools": SkillTool,
     "exposes.skills.tools.from": SkillSource,
+    "exposes, type: control: management.scripting": Scripting,
 }
 LANGUAGE = """# The document language, key by key
 

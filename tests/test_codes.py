@@ -68,6 +68,12 @@ def json_content(**medium: Any) -> dict[str, Any]:
     return {"content": {"application/json": medium}}
 
 
+def scripted(scripting: dict[str, Any] | None = None, **step: Any) -> str:
+    step = {"name": "s", "type": "script", "language": "javascript", "file": "good.js", **step}
+    control = {"type": "control", "port": 9, "management": {"scripting": scripting or {}}}
+    return document({"name": "t", "call": None, "steps": [step]}, more=[control])
+
+
 HOST = [{"name": "host", "in": "path"}]
 TWO: dict[str, Any] = {"resources": [{"path": f"/{name}", "operations": [{"name": "op"}]} for name in "ab"]}
 
@@ -157,6 +163,11 @@ TOLD: dict[str, str | bytes] = {
         more=[{"type": "skill", "namespace": "k", "port": 3, "skills": [{"name": "s", "description": "S."}] * 2}]
     ),
     "SKL006": skill(location="./absent"),
+    "SCR001": scripted({"enabled": False}),
+    "SCR002": scripted(language="groovy"),
+    "SCR003": scripted(file="absent.js"),
+    "SCR004": scripted(file="bad.js"),
+    "SCR005": scripted({"timeout": 0}),
     "SEC001": auth(type="bearer", token="abc"),
     "SEC002": document(baseUri="http://up.test", authentication={"type": "bearer", "token": "{{B}}"}),
     "SEC003": document(more=[server(address="0.0.0.0")]),  # noqa: S104 -- the finding
@@ -183,6 +194,8 @@ TOLD_OF_CASES = {
 def examined(folder: Path, data: str | bytes) -> Examined:
     (folder / "b.yaml").write_text("ikanos: 1.0.0-beta4\nconsumes: [{namespace: other}]\n", encoding="utf-8")
     (folder / "broken.yaml").write_text("a: [\n", encoding="utf-8")
+    (folder / "good.js").write_text("result = 1", encoding="utf-8")
+    (folder / "bad.js").write_text("result = (", encoding="utf-8")
     file = folder / "a.yaml"
     file.write_bytes(data if isinstance(data, bytes) else data.encode())
     return asyncio.run(examine_with(file, Given()))

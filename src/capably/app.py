@@ -20,6 +20,7 @@ from capably.examine import Examined, examine_with
 from capably.listening import QuietServer, bind, serving
 from capably.plan.operation import Kind, ServerPlan
 from capably.runtime import Runtime
+from capably.scripts.sandboxes import Sandboxes
 from capably.servers import mcp, rest, skill
 from capably.servers.gatekeeper import Gatekeeper, with_metadata
 from capably.servers.http import Application, Closing, Limits
@@ -82,7 +83,7 @@ async def open_documents(files: Sequence[Path], settings: Settings) -> list[Exam
         RefusedError: nothing of a document can be served; or, with ``settings.strict``, a document has an error.
         CommandError: a value is missing, a name on the command line is not known, or servers clash.
     """
-    examined = [await examine_with(file, settings.given) for file in files]
+    examined = [await examine_with(file, settings.given, switches=settings.scripts) for file in files]
     unknown = unknown_names(examined, settings)
     if unknown is not None:
         raise unknown
@@ -176,7 +177,10 @@ async def running(
         servers_of = [(document, server) for document in documents for server in _servers(document)]
         bound = [(document, server) for document, server in servers_of if not server.over_stdio]
         sockets = [stack.enter_context(_bind(server, settings)) for _document, server in bound]
-        runtimes = {id(item): await stack.enter_async_context(Runtime(settings.client)) for item in documents}
+        run_script = (await stack.enter_async_context(Sandboxes())).run_script
+        runtimes = {
+            id(item): await stack.enter_async_context(Runtime(settings.client, run_script)) for item in documents
+        }
         keepers = {id(item): Gatekeeper(runtimes[id(item)].fetch) for item in documents}
         seal = _seal(settings)
         listeners: list[Listener] = []

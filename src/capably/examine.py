@@ -13,6 +13,8 @@ from capably.plan.parts import without_faulty
 from capably.plan.variables import NOTHING_GIVEN, Given
 from capably.providers.table import read_binds
 from capably.rules.table import RULES
+from capably.scripts.governance import ScriptSwitches, govern
+from capably.scripts.loading import load_scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +48,48 @@ class Examined:
         return any(server.offers_something for server in self.compiled.plan.servers)
 
 
+_NO_SWITCHES = ScriptSwitches()
 _FATAL = frozenset({"SRV002", "VAR004"})  # they concern the document as a whole
 
 
 def examine(path: Path) -> Examined:
     """Examine one file without any value from outside. What is wrong is in the diagnostics; nothing is raised."""
-    return _examined(load(path), NOTHING_GIVEN, [], reveal=False)
+    return _examined(load(path), NOTHING_GIVEN, [], ScriptSwitches(), reveal=False)
 
 
-async def examine_with(path: Path, given: Given, *, reveal: bool = True) -> Examined:
+async def examine_with(
+    path: Path, given: Given, *, reveal: bool = True, switches: ScriptSwitches = _NO_SWITCHES
+) -> Examined:
     """Examine one file with the values that are given, and those its binds find in files and secret stores.
 
     Args:
         path: the document.
         given: values from the command line and the environment.
         reveal: put the values into the plan, as calling upstreams needs; else nothing is read from binds either.
+        switches: what the command line says of scripts.
     """
     loaded = load(path)
     if not reveal or loaded.capability is None:
-        return _examined(loaded, given, [], reveal=False)
+        return _examined(loaded, given, [], switches, reveal=False)
     bound, problems = await read_binds(loaded.capability.binds, given.environ, given.sets)
-    return _examined(loaded, replace(given, bound=bound), problems, reveal=True)
+    return _examined(loaded, replace(given, bound=bound), problems, switches, reveal=True)
 
 
-def _examined(loaded: Loaded, given: Given, problems: list[Diagnostic], *, reveal: bool) -> Examined:
-    if loaded.capability is None:
+def _examined(
+    loaded: Loaded, given: Given, problems: list[Diagnostic], switches: ScriptSwitches, *, reveal: bool
+) -> Examined:
+    capability = loaded.capability
+    if capability is None:
         return Examined(loaded.file, loaded.texts, None, None, tuple(in_order(loaded.diagnostics)))
-    compiled = compile_plan(loaded.capability, given, reveal=reveal, read_file=read_beside)
-    found = [*loaded.diagnostics, *problems, *compiled.diagnostics]
+    found = [*loaded.diagnostics, *problems]
+    scripts = load_scripts(capability, govern(capability.scripting, switches, given.environ, found), found)
+    compiled = compile_plan(capability, given, reveal=reveal, read_file=read_beside, scripts=scripts)
+    found += compiled.diagnostics
     for rule in RULES:
-        found += rule(loaded.capability, compiled)
+        found += rule(capability, compiled)
     told = _gathered(in_order(_without_consequences(found)))
     sound = replace(compiled, plan=without_faulty(compiled.plan, told))
-    return Examined(loaded.file, loaded.texts, loaded.capability, sound, tuple(told))
+    return Examined(loaded.file, loaded.texts, capability, sound, tuple(told))
 
 
 def _without_consequences(found: list[Diagnostic]) -> list[Diagnostic]:

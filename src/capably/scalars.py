@@ -25,6 +25,13 @@ def read_tagged(tag: str, text: str) -> ScalarValue:
     return _read_safely(read, text) if pattern.fullmatch(text) else text
 
 
+def read_size(text: str) -> int | None:
+    """The bytes that a size such as ``512KiB``, ``10 MiB`` or ``1024`` says; ``None`` when it is none, or nothing."""
+    match = _SIZE.fullmatch(text.strip())
+    size = int(float(match[1]) * _UNITS[match[2].lower()]) if match is not None else 0
+    return size if size >= 1 else None
+
+
 def _number(text: str) -> int:
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-")
@@ -43,6 +50,8 @@ def _read_safely(read: Callable[[str], ScalarValue], text: str) -> ScalarValue:
         return text
 
 
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(B|KiB|MiB|GiB|)", re.IGNORECASE)
+_UNITS = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _BASES = {"0o": 8, "0x": 16}
 _SPECIAL_START = frozenset("~nNtTfF-+.0123456789")
 _REAL = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"

@@ -163,13 +163,14 @@ async def _run(operation: "Operation", given: dict[str, Any]) -> int:
     from capably.plan.inputs import accept
     from capably.plan.outcome import Fault
     from capably.runtime import Runtime
+    from capably.scripts.sandboxes import Sandboxes
     from capably.upstream.client import ClientLimits
 
     try:
         inputs = accept(operation, given)
     except Fault as fault:
         raise _usage(fault) from None
-    async with Runtime(ClientLimits()) as runtime:
+    async with Sandboxes() as sandboxes, Runtime(ClientLimits(), sandboxes.run_script) as runtime:
         try:
             outcome = await runtime.invoke(operation, inputs, SilentCaller())
         except Fault as fault:

@@ -4,12 +4,15 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from capably.errors import EXIT_USAGE, CommandError
 from capably.plan.variables import Given
+
+if TYPE_CHECKING:
+    from capably.scripts.governance import ScriptSwitches
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -57,6 +60,33 @@ def given_options(command: Command) -> Command:
         metavar="NAME=VALUE",
         help="Value of a variable or bind; beats the environment. May be repeated.",
     )(command)
+
+
+def script_options(command: Command) -> Command:
+    """Add ``--no-scripts`` and ``--script-languages``."""
+    command = click.option(
+        "--script-languages",
+        metavar="NAMES",
+        help="Languages of script steps that are run, such as javascript,python.",
+    )(command)
+    return click.option("--no-scripts", is_flag=True, help="Run no script steps, whatever the document says.")(command)
+
+
+def switches_from(languages: str | None, *, no_scripts: bool) -> "ScriptSwitches":
+    """What the options say of scripts.
+
+    Raises:
+        CommandError: a language is none.
+    """
+    from capably.diagnostics import did_you_mean
+    from capably.scripts.governance import LANGUAGES, ScriptSwitches, language_of
+
+    names = LANGUAGES if languages is None else tuple(language_of(name) for name in languages.split(",") if name)
+    for name in names:
+        if name not in LANGUAGES:
+            advice = did_you_mean(name, LANGUAGES)
+            raise CommandError(f"--script-languages: `{name}` is not run", *advice, exit_code=EXIT_USAGE)
+    return ScriptSwitches(no_scripts, names)
 
 
 def given_from(sets: Sequence[tuple[str, str]], upstreams: Sequence[tuple[str, str]]) -> Given:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from capably.cli.console import bold, hint, table, wants_colour
-from capably.cli.options import Pair, finite, given_from, given_options
+from capably.cli.options import Pair, finite, given_from, given_options, script_options, switches_from
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ MAX_PORT = 65535
     metavar="[NAMESPACE]",
     help="Serve one MCP server over standard input and output, and nothing else, as MCP clients start servers.",
 )
+@script_options
 @click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
     "--timeout",
@@ -58,6 +59,8 @@ def serve(
     ports: tuple[tuple[str, str], ...],
     host: str | None,
     stdio: str | None,
+    no_scripts: bool,
+    script_languages: str | None,
     strict: bool,
     timeout_s: float,
 ) -> None:
@@ -86,6 +89,7 @@ def serve(
         stdio=stdio,
         strict=strict,
         client=ClientLimits(answer_s=timeout_s),
+        scripts=switches_from(script_languages, no_scripts=no_scripts),
     )
     run_until_signal(lambda stop: _serve(files, settings, stop))
 

@@ -7,6 +7,7 @@ from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes
 from capably.model.fields import Record, key
 from capably.model.flows import Aggregate
+from capably.model.scripting import Scripting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,8 @@ class Bind(Record):
 class Capability(Record):
     """A capability document, decoded.
 
-    ``exposes`` holds one record of its kind per server, ``not_imported`` the namespaces whose import failed.
+    ``exposes`` holds one record of its kind per server, ``scripting`` what the first control server says of scripts,
+    ``not_imported`` the namespaces whose import failed.
     """
 
     file: str
@@ -46,6 +48,7 @@ class Capability(Record):
     consumes: tuple[Consumes, ...] = ()
     exposes: tuple[Exposes, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
+    scripting: Scripting | None = None
     not_imported: frozenset[str] = frozenset()
 
     @property

@@ -15,6 +15,7 @@ from capably.model.consumes import Consumes
 from capably.model.exposes import Exposes, ExposesMcp, ExposesRest
 from capably.model.fields import Record, Value, values_of
 from capably.model.flows import Aggregate
+from capably.model.scripting import Scripting
 from capably.model.skills import ExposesSkill
 
 SERVER_KINDS: dict[str, type[Exposes]] = {"rest": ExposesRest, "mcp": ExposesMcp, "skill": ExposesSkill}
@@ -58,6 +59,7 @@ def decode(version: str, file: str, root: Mapping) -> tuple[Capability, list[Dia
         consumes=tuple(_records(Consumes, _both(root, body, "consumes"), "consumes", found)),
         exposes=tuple(_servers(_both(root, body, "exposes"), found)),
         aggregates=tuple(_records(Aggregate, _both(root, body, "aggregates"), "aggregates", found)),
+        scripting=_scripting(_both(root, body, "exposes"), found),
     )
     _unknown_keys(root, _ROOT_KEYS, "the document", found)
     _unknown_keys(body, _BODY_KEYS, "capability", found)
@@ -95,6 +97,17 @@ def _servers(nodes: Iterable[Node], found: list[Diagnostic]) -> list[Exposes]:
             if one is not None:
                 decoded.append(one)
     return decoded
+
+
+def _scripting(nodes: Iterable[Node], found: list[Diagnostic]) -> Scripting | None:
+    """What the first control server says of scripts, which holds for the whole document."""
+    servers = [item for node in nodes if isinstance(node, Sequence) for item in node.items if isinstance(item, Mapping)]
+    for server in servers:
+        kind, management = server.get("type"), server.get("management")
+        if isinstance(kind, Scalar) and kind.text == "control" and isinstance(management, Mapping):
+            node = management.get("scripting")
+            return None if node is None or _is_null(node) else decode_record(Scripting, node, "scripting", found)
+    return None
 
 
 _KINDS_TO_COME = ("control",)

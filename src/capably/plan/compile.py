@@ -26,6 +26,7 @@ from capably.plan.requests import compile_base, compile_request
 from capably.plan.resolve import Caller, Decision, directory, resolve
 from capably.plan.routes import compile_route, placeholders
 from capably.plan.skills import compile_skills
+from capably.plan.steps import NO_SCRIPTS, Scripts
 from capably.plan.target import Candidate, TargetParameter, candidates
 from capably.plan.tool_names import with_safe_names
 from capably.plan.unused import unused_with_keys
@@ -48,7 +49,12 @@ class Compiled:
 
 
 def compile_plan(
-    capability: Capability, given: Given = NOTHING_GIVEN, *, reveal: bool = False, read_file: ReadFile = read_nothing
+    capability: Capability,
+    given: Given = NOTHING_GIVEN,
+    *,
+    reveal: bool = False,
+    read_file: ReadFile = read_nothing,
+    scripts: Scripts = NO_SCRIPTS,
 ) -> Compiled:
     """Compile a capability.
 
@@ -58,8 +64,9 @@ def compile_plan(
         reveal: put the values of variables and secrets into the plan, as serving needs. Otherwise the plan holds
             stand-ins such as ``<API_KEY>`` and can be shown to anybody.
         read_file: reads the schema files that the document names.
+        scripts: those of its script steps that can be run; what is wrong with the others has been told.
     """
-    compiler = _Compiler(capability, given, read_file, reveal=reveal)
+    compiler = _Compiler(capability, given, read_file, scripts, reveal=reveal)
     servers = tuple(compiler.servers())
     plan = Plan(capability.file, capability.title, capability.version, servers, dict(compiler.upstreams))
     return Compiled(plan, compiler.variables.used, tuple(compiler.found))
@@ -80,8 +87,11 @@ class _Site:
 
 
 class _Compiler:
-    def __init__(self, capability: Capability, given: Given, read_file: ReadFile, *, reveal: bool) -> None:
+    def __init__(
+        self, capability: Capability, given: Given, read_file: ReadFile, scripts: Scripts, *, reveal: bool
+    ) -> None:
         self.capability = capability
+        self.scripts = scripts
         self.read_file = read_file
         self.variables = Variables(capability.binds, given, reveal=reveal)
         self.known = directory(

@@ -1,6 +1,5 @@
 """`outputRawFormat`, `outputSchema`, `outputMediaType` and `maxBinarySize` become a raw format."""
 
-import re
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
@@ -11,13 +10,12 @@ from capably.model.exposes import Exposed, ExposedOperation, Exposes, ExposesMcp
 from capably.model.fields import Record
 from capably.payload.decode import FORMATS, PayloadError, Schema, compile_schema
 from capably.plan.raw_format import JSON, RawFormat
+from capably.scalars import read_size
 
 ReadFile: TypeAlias = Callable[[str, Span], bytes]
 """Reads the local file that a text at a place of a document names. Raises ``OSError`` with a reason for people."""
 
 _SCHEMA_FILES = frozenset({"avro", "protobuf"})
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(B|KiB|MiB|GiB|)", re.IGNORECASE)
-_UNITS = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 DEFAULT_MAX_BYTES = 10 * 2**20
 """The most a binary answer holds when the document says nothing."""
 
@@ -76,9 +74,8 @@ def _max_bytes(operation: ConsumedOperation, server: Exposes, found: list[Diagno
     record, written = next(((record, text) for record, text in places if text), (operation, None))
     if written is None:
         return DEFAULT_MAX_BYTES
-    match = _SIZE.fullmatch(written.strip())
-    size = int(float(match[1]) * _UNITS[match[2].lower()]) if match is not None else 0
-    if size < 1:
+    size = read_size(written)
+    if size is None:
         message = f"`{written}` is no size"
         found.append(error("OUT007", message, record.value_span("maxBinarySize"), "such as 512KiB, 10MiB or 1GiB"))
         return DEFAULT_MAX_BYTES

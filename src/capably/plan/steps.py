@@ -8,6 +8,7 @@ it is done. Sources of a step read the caller's inputs by name and the results o
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from capably.diagnostics import Span
@@ -76,6 +77,11 @@ class Script:
     dependencies: tuple[SourceFile, ...] = ()
     limits: ScriptLimits = ScriptLimits()
     step: str = ""
+
+
+Scripts: TypeAlias = Mapping[Span, Script]
+"""The scripts of a document by the place of the step that runs each; a step whose script is wrong has none."""
+NO_SCRIPTS: Scripts = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

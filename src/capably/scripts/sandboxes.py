@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+from capably.plan.outcome import Fault
 from capably.plan.steps import Script
-from capably.scripts.failure import ScriptError
+from capably.scripts.failure import Failure, ScriptError
 from capably.scripts.operator_log import OperatorLog
 
 if TYPE_CHECKING:
@@ -67,6 +68,20 @@ class Sandboxes:
         finally:
             log.close()
 
+    async def run_script(self, script: Script, context: Mapping[str, Any]) -> Any:
+        """Run the script of a step, as :meth:`execute` does, for whoever drives a flow.
+
+        Raises:
+            Fault: it gave no result; the detail names the step, what happened, and file and line.
+        """
+        try:
+            return await self.execute(script, context)
+        except ScriptError as problem:
+            status, title = _FAULTS[problem.failure]
+            verb = "" if problem.failure in _LIMITS else "failed: "
+            detail = f"Script step '{script.step or script.main.name}' {verb}{problem}"
+            raise Fault(status, problem.failure.value, title, detail) from problem
+
     async def _javascript(self, script: Script, context: Mapping[str, Any], log: OperatorLog) -> Any:
         from capably.scripts import javascript  # noqa: PLC0415 -- an extra, and slow to import
         from capably.scripts.quickjs import Watch  # noqa: PLC0415
@@ -97,6 +112,19 @@ class Sandboxes:
         from pydantic_monty import AsyncMonty  # noqa: PLC0415 -- an extra, and slow to import
 
         return await self._stack.enter_async_context(AsyncMonty(max_processes=_at_once()))
+
+
+_LIMITS = frozenset({Failure.TIME, Failure.STATEMENTS, Failure.MEMORY, Failure.STACK})
+_FAULTS: dict[Failure, tuple[int, str]] = {
+    Failure.THREW: (400, "A script failed"),  # the published status: scripts refuse what they are given
+    Failure.SYNTAX: (500, "A script cannot be understood"),
+    Failure.TIME: (504, "A script took too long"),
+    Failure.STATEMENTS: (500, "A script did too much"),
+    Failure.MEMORY: (500, "A script needed too much memory"),
+    Failure.STACK: (500, "A script called too deep"),
+    Failure.RESULT: (500, "A script's result cannot be told"),
+    Failure.BROKEN: (500, "A script broke its sandbox"),
+}
 
 
 def _take(ended: "asyncio.Future[Any]") -> None:
