@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check bench lock clean
+.PHONY: help setup run test check conformance bench lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 UV_VERSION := 0.13.9
@@ -13,6 +13,7 @@ ARGS ?=
 TOOLS := .venv/.stamp-tools
 RUN := .venv/.stamp-run
 DEV := .venv/.stamp-dev
+SUITE := build/conformance/.stamp
 
 help:
 	@echo 'capably runs capability documents: one YAML file becomes REST servers and MCP tools.'
@@ -21,6 +22,7 @@ help:
 	@echo '  make setup    install all that the commands below need into .venv (they do it themselves, too)'
 	@echo '  make test     run the tests                 make test ARGS="-k request -x"'
 	@echo '  make check    format, lint, types, architecture and freshness of generated pages'
+	@echo '  make conformance   the MCP conformance suite, by npm   make conformance ARGS=--help'
 	@echo '  make bench    measure                       make bench ARGS=--help'
 	@echo '  make lock     pin the dependencies anew     make lock ARGS=--upgrade'
 	@echo '  make clean    remove .venv and all caches'
@@ -44,6 +46,9 @@ check: $(DEV)
 	$(BIN)/lint-imports
 	@if [ -f docs/generate.py ]; then echo '$(BIN)/python docs/generate.py --check'; $(BIN)/python docs/generate.py --check; fi
 
+conformance: $(DEV) $(SUITE)
+	@$(BIN)/python tests/conformance/run.py $(ARGS)
+
 bench: $(DEV)
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -66,6 +71,15 @@ $(RUN): requirements/run.txt pyproject.toml $(TOOLS)
 $(DEV): requirements/dev.txt requirements/run.txt pyproject.toml $(TOOLS)
 	$(call install,requirements/dev.txt)
 	@touch $(RUN) $@
+
+# The suite and a Node that is new enough for it, by npm; their versions are locked.
+$(SUITE): tests/conformance/package.json tests/conformance/package-lock.json
+	@command -v npm >/dev/null || { echo 'the conformance suite needs npm: apt-get install npm' >&2; exit 1; }
+	@echo 'installing the MCP conformance suite'
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
 
 $(TOOLS): Makefile
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
