@@ -60,9 +60,14 @@ class Listener:
     port: int = 0
 
     @property
-    def is_open_to_the_network(self) -> bool:
-        """Whether other machines reach it, and nobody is asked who they are."""
-        return self.plan.gate is None and not _is_loopback(self.host)
+    def warning(self) -> str:
+        """What whoever starts it should know of who may call it; empty when that is no surprise."""
+        gate, name = self.plan.gate, self.plan.namespace
+        if self.plan.over_stdio:
+            told = f"`{name}` asks nobody for its `authentication` over stdio: whoever starts it may use it"
+            return told if gate is not None else ""
+        told = f"`{name}` listens on {self.host} without authentication: whoever reaches it uses your credentials"
+        return told if gate is None and not _is_loopback(self.host) else ""
 
     @property
     def url(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import KeySet, OctKey
 
-from capably.plan.gate_oauth2 import Jwks, OAuthGate
+from capably.plan.gate_oauth2 import Introspection, Jwks, OAuthGate
 from capably.plan.outcome import Fault
 from capably.servers.gatekeeper.authority import LIFE_S, PATIENCE_S, STALE_S
 from capably.servers.gatekeeper.claims import TokenRefusedError
@@ -197,8 +197,58 @@ def test_a_stated_endpoint_needs_no_discovery(serve: Any, asking: Any, authority
     assert authority.asked == {"/introspect": 1}
 
 
-def test_a_withdrawn_token_works_no_longer_than_it_is_kept() -> None:
-    assert KEPT_S <= 30
+def asked_about(claims: dict[str, Any]) -> tuple[TokenChecker, list[str], list[float]]:
+    """A checker that introspects tokens of which always the same is said; what was asked, and the clock."""
+    asked: list[str] = []
+    clock = [1_800_000_000.0]
+
+    async def fetch(request: Request) -> Reply:
+        asked.append(request.url)
+        await asyncio.sleep(0.01)
+        return Reply(200, (), json.dumps(claims).encode())
+
+    way = Introspection("https://login.test/introspect", "id", "secret")
+    gate = OAuthGate("https://login.test", "https://login.test", "r", "r", (), way)
+    return TokenChecker(gate, fetch, lambda: clock[0]), asked, clock
+
+
+async def test_callers_with_one_token_wait_for_one_answer_which_is_kept_for_a_while() -> None:
+    claims = {"active": True, "aud": "r", "sub": "ann"}
+    checker, asked, clock = asked_about(claims)
+    await asyncio.gather(*(checker.check("token") for _ in range(20)))
+    assert len(asked) == 1
+    claims["active"] = False
+    clock[0] += KEPT_S - 1
+    await checker.check("token")
+    clock[0] += 1
+    with pytest.raises(TokenRefusedError, match="not active"):
+        await checker.check("token")
+
+
+async def test_good_tokens_are_remembered_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("capably.servers.gatekeeper.validators._MOST_KEPT", 10)
+    checker, asked, _clock = asked_about({"active": True, "aud": "r"})
+    for number in range(30):
+        await checker.check(str(number))
+    assert len(checker._good) == 10
+    await checker.check("29")
+    assert len(asked) == 30
+    assert "29" not in repr(checker._good), "the token itself is not kept"
+
+
+async def test_a_server_without_metadata_is_not_asked_for_it_by_every_caller() -> None:
+    asked: list[str] = []
+
+    async def fetch(request: Request) -> Reply:
+        asked.append(request.url)
+        return Reply(404, (), b"")
+
+    gate = OAuthGate("https://login.test", "https://login.test", "r", "r", (), Introspection("", "id", "secret"))
+    checker = TokenChecker(gate, fetch, lambda: 1_800_000_000.0)
+    for number in range(5):
+        with pytest.raises(Fault, match="cannot be checked"):
+            await checker.check(str(number))
+    assert sorted(set(asked)) == sorted(asked)
 
 
 def test_an_authorization_server_that_is_down_is_told_as_such(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from capably.app import open_documents, running
+from capably.app import Listener, open_documents, running
 from capably.examine import Examined, examine
 from capably.plan.gate import DigestGate, SecretGate
 from capably.plan.gate_oauth2 import Introspection, Jwks, OAuthGate
@@ -187,8 +187,29 @@ def test_an_operation_may_ask_for_tokens_on_a_server_that_does_not(read: Read) -
     assert operations(examined)["GET /x"] == ("o",)
 
 
-async def test_a_server_with_a_gate_is_not_open_to_the_network(read: Read) -> None:
-    for block, is_open in ((OAUTH, False), (None, True)):
+OPEN = "`{}` listens on 0.0.0.0 without authentication: whoever reaches it uses your credentials"
+
+
+async def test_who_starts_a_server_is_warned_when_it_is_open_to_the_network(read: Read) -> None:
+    for block, warnings in ((OAUTH, {""}), (None, {OPEN.format("web"), OPEN.format("agent")})):
         settings = Settings(given=Given(), host="0.0.0.0", ports={"web": 0, "agent": 0})  # noqa: S104 -- the question
         async with running(await open_documents([Path(read(block).file)], settings), settings) as listeners:
-            assert {listener.is_open_to_the_network for listener in listeners} == {is_open}
+            assert {listener.warning for listener in listeners} == warnings
+
+
+async def test_who_starts_a_server_over_stdio_is_warned_when_it_asks_nobody(read: Read) -> None:
+    told = "`agent` asks nobody for its `authentication` over stdio: whoever starts it may use it"
+    for block, warning in ((OAUTH, told), (None, "")):
+        settings = Settings(given=Given(), stdio="agent")
+        (document,) = await open_documents([Path(read(block).file)], settings)
+        assert document.compiled is not None
+        (server,) = document.compiled.plan.servers
+        assert Listener(server).warning == warning
+
+
+def test_over_stdio_a_block_and_scopes_are_not_asked_for(read: Read) -> None:
+    examined = read(OAUTH | {"resource": ""}, tool={"scopes": ["t"]}, transport="stdio", port=None)
+    assert examined.compiled is not None
+    (agent,) = examined.compiled.plan.servers  # the one over HTTP is left out
+    assert (agent.gate, [operation.scopes for operation in agent.operations]) == (None, [(), ()])
+    assert "SEC005" in {item.code for item in examined.diagnostics}

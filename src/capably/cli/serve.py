@@ -163,9 +163,8 @@ def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listene
     ]
     hint(table(("KIND", "NAMESPACE", "URL", "OFFERS", "UPSTREAM"), rows, colour=colour))
     for item in listeners:
-        if item.is_open_to_the_network:
-            what = f"`{item.plan.namespace}` listens on {item.host} without authentication"
-            hint(f"warning: {what}: whoever reaches it uses your credentials")
+        if item.warning:
+            hint(f"warning: {item.warning}")
     for document in documents:
         warnings = len(document.diagnostics) - len(document.errors)
         if warnings:

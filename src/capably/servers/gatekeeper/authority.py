@@ -82,23 +82,52 @@ class Metadata:
     introspection_endpoint: str = ""
 
 
-class Discovery:
-    """The metadata of one authorization server, read once (RFC 8414, OpenID Connect Discovery)."""
+class Moment:
+    """When something was done last."""
 
-    def __init__(self, issuer: str, fetch: Fetch) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """It was never done."""
+        self._clock = clock
+        self._at = float("-inf")
+
+    def mark(self) -> None:
+        """It is done now."""
+        self._at = self._clock()
+
+    def is_past(self, seconds: float) -> bool:
+        """Whether it is longer ago than that; when the clock was set back, everything is."""
+        return not 0 <= self._clock() - self._at < seconds
+
+
+class Discovery:
+    """The metadata of one authorization server (RFC 8414, OpenID Connect Discovery)."""
+
+    def __init__(self, issuer: str, fetch: Fetch, clock: Callable[[], float]) -> None:
         """Ask nothing yet."""
         self._issuer = issuer
         self._fetch = fetch
+        self._read = Moment(clock)
+        self._tried = Moment(clock)
+        self._turn = asyncio.Lock()
         self._metadata: Metadata | None = None
+        self._problem = ""
 
     async def metadata(self) -> Metadata:
-        """The metadata.
+        """The metadata, asked for anew after :data:`STALE_S`.
 
         Raises:
             AuthorityError: it is not to be had, or another server's (RFC 8414, section 3.3).
         """
+        async with self._turn:
+            if self._read.is_past(STALE_S) and self._tried.is_past(PATIENCE_S):
+                self._tried.mark()
+                try:
+                    self._metadata = await self._find()
+                    self._read.mark()
+                except AuthorityError as problem:
+                    self._problem = str(problem)
         if self._metadata is None:
-            self._metadata = await self._find()
+            raise AuthorityError(self._problem)
         return self._metadata
 
     async def _find(self) -> Metadata:
@@ -139,11 +168,10 @@ class KeyRing:
         self._uri = uri
         self._discovery = discovery
         self._fetch = fetch
-        self._clock = clock
         self._keys: tuple[Key, ...] = ()
-        self._read_at = float("-inf")
-        self._tried_at = float("-inf")
-        self._looked_at = float("-inf")
+        self._succeeded = Moment(clock)
+        self._tried = Moment(clock)
+        self._looked = Moment(clock)
         self._turn = asyncio.Lock()
 
     async def keys(self) -> tuple[Key, ...]:
@@ -152,26 +180,26 @@ class KeyRing:
         Raises:
             AuthorityError: there are none to be had.
         """
-        if not self._is_older(self._read_at, LIFE_S):
+        if not self._succeeded.is_past(LIFE_S):
             return self._keys
         async with self._turn:
-            if self._is_older(self._read_at, LIFE_S) and self._is_older(self._tried_at, PATIENCE_S):
+            if self._succeeded.is_past(LIFE_S) and self._tried.is_past(PATIENCE_S):
                 await self._read()
-        if self._is_older(self._read_at, STALE_S):
+        if self._succeeded.is_past(STALE_S):
             raise AuthorityError("its keys could not be read")
         return self._keys
 
     async def newer_keys(self, known: tuple[Key, ...]) -> tuple[Key, ...]:
         """The keys, asked for anew because ``known`` lack one, unless that was done a moment ago."""
         async with self._turn:
-            if self._keys is known and self._is_older(self._looked_at, PATIENCE_S):
-                self._looked_at = self._clock()
+            if self._keys is known and self._looked.is_past(PATIENCE_S):
+                self._looked.mark()
                 await self._read()
         return self._keys
 
     async def _read(self) -> None:
         """Read the keys; where that fails, keep those there are."""
-        self._tried_at = self._clock()
+        self._tried.mark()
         try:
             uri = self._uri or (await self._discovery.metadata()).jwks_uri
             if not uri:
@@ -184,8 +212,4 @@ class KeyRing:
             _log.warning("no keys of the authorization server: %s", problem)
             return
         self._keys = keys
-        self._read_at = self._clock()
-
-    def _is_older(self, moment: float, seconds: float) -> bool:
-        """Whether a moment is long ago; a clock that was set back makes everything old."""
-        return not 0 <= self._clock() - moment < seconds
+        self._succeeded.mark()

@@ -106,7 +106,7 @@ class TokenChecker:
         self._clock = clock
         self._good: dict[str, tuple[Admitted, float]] = {}
         self._turns = tuple(asyncio.Lock() for _ in range(_TURNS))
-        discovery = Discovery(gate.issuer, fetch)
+        discovery = Discovery(gate.issuer, fetch, clock)
         self._gate = gate
         self._tokens: SignedTokens | IntrospectedTokens
         if isinstance(gate.validation, Jwks):
