@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from capably.app import Listener, open_documents, running
+from capably.cli.main import capably
 from capably.examine import Examined, examine
 from capably.plan.gate import DigestGate, SecretGate
 from capably.plan.gate_oauth2 import Introspection, Jwks, OAuthGate
@@ -167,6 +169,18 @@ def test_scopes_that_nobody_can_have_leave_out_what_needs_them(read: Read, block
     examined = read(block, tool={"scopes": ["t"]}, operation={"scopes": ["o"]})
     assert told(examined) == {("AUT008", "`scopes` are asked for, but callers have none")}
     assert operations(examined) == {"y": ()}
+
+
+def test_the_plan_tells_what_callers_need(read: Read) -> None:
+    own = {"type": "basic", "username": "ann", "password": "{{env.SECRET}}"}
+    plan = CliRunner().invoke(capably, ["plan", read(OAUTH, tool={"scopes": ["t"]}, forward={"scopes": ["f"]}).file])
+    assert "rest web on 127.0.0.1:1, 1 operations, 1 forwarded, callers need oauth2" in plan.stdout
+    assert "  x\n    scopes t\n" in plan.stdout
+    assert "  ANY /{path}\n    scopes f\n" in plan.stdout
+    plan = CliRunner().invoke(capably, ["plan", "--format", "json", read(None, operation={"authentication": own}).file])
+    described = json.loads(plan.stdout)
+    assert [server["asks_for"] for server in described["servers"]] == ["none", "none"]
+    assert [operation["asks_for"] for operation in described["operations"]] == ["basic", None, None]
 
 
 def test_what_is_no_scope_leaves_out_the_operation_alone(read: Read) -> None:

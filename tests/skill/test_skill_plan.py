@@ -155,7 +155,7 @@ def test_the_plan_shows_skills_for_people_and_for_programs(written: Path) -> Non
     data = json.loads(CliRunner().invoke(capably, ["plan", "--format", "json", str(written)]).output)
     assert data["servers"][2] | {"line": None} == {
         "server": "skill", "namespace": "skills", "address": "127.0.0.1", "port": 0,
-        "operations": 0, "forwards": 0, "skills": 2, "line": None,
+        "operations": 0, "forwards": 0, "skills": 2, "asks_for": "none", "line": None,
     }  # fmt: skip
     assert data["skills"][0]["tools"][2] == {
         "name": "guide", "description": "How to choose.", "from": None, "instruction": "docs/guide.md",

@@ -86,7 +86,8 @@ def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
     for server in described["servers"]:
         yield ""
         address = f"{server['address']}:{server['port']}"
-        yield bold(f"{server['server']} {server['namespace']} on {address}, {_offers(server)}", colour=colour)
+        asks = f", callers need {server['asks_for']}" if server["asks_for"] != "none" else ""
+        yield bold(f"{server['server']} {server['namespace']} on {address}, {_offers(server)}{asks}", colour=colour)
         for operation in described["operations"]:
             if (operation["server"], operation["namespace"]) == (server["server"], server["namespace"]):
                 yield from _operation_lines(operation)
@@ -107,6 +108,9 @@ def _offers(server: "ServerDescription") -> str:
 def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
     front = operation["name"] if operation["method"] is None else f"{operation['method']} {operation['path']}"
     yield f"  {front}"
+    if operation["asks_for"] is not None:
+        yield f"    asks   callers for {operation['asks_for']}"
+    yield from _scope_lines(operation["scopes"])
     target = operation["target"]
     if target is None:
         yield f"    answers by itself ({operation['decided_by']})"
@@ -117,6 +121,11 @@ def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
         need = "required" if item["required"] else "optional"
         yield f"    input  {item['name']}: {item['type']}, {need}, in {item['in']}, known from {item['from']}"
     yield from _example_lines(operation["example"])
+
+
+def _scope_lines(scopes: list[str]) -> Iterator[str]:
+    if scopes:
+        yield f"    scopes {' '.join(scopes)}"
 
 
 def _example_lines(example: "RequestDescription | None") -> Iterator[str]:
@@ -130,6 +139,7 @@ def _example_lines(example: "RequestDescription | None") -> Iterator[str]:
 
 def _forward_lines(forward: "ForwardDescription") -> Iterator[str]:
     yield f"  ANY {forward['path']}"
+    yield from _scope_lines(forward["scopes"])
     yield f"    passes requests on to {forward['target']}"
     yield f"    trusts {', '.join(forward['trusted_headers']) or 'no header of callers'}"
     yield from _example_lines(forward["example"])

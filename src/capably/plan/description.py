@@ -8,6 +8,7 @@ from msgspec import json as msgspec_json
 
 from capably.plan.consumed import Consumed, Target
 from capably.plan.effects import Call
+from capably.plan.gate import scheme_of
 from capably.plan.inputs import input_schema
 from capably.plan.operation import (
     REST_OF_PATH,
@@ -34,6 +35,7 @@ class ServerDescription(TypedDict):
     operations: Annotated[int, Meta(description="How many operations or tools it offers.")]
     forwards: Annotated[int, Meta(description="How many paths it passes on as they are.")]
     skills: Annotated[int, Meta(description="How many skills it describes.")]
+    asks_for: Annotated[str, Meta(description="How callers prove who they are: a scheme, or none.")]
 
 
 class TargetDescription(TypedDict):
@@ -80,6 +82,8 @@ class OperationDescription(TypedDict):
     served_as: Annotated[str, Meta(description="The name callers use: the tool's own unless clients may refuse that.")]
     title: str
     description: str
+    asks_for: Annotated[str | None, Meta(description="How callers prove who they are, if not as the server asks.")]
+    scopes: Annotated[list[str], Meta(description="What their tokens must grant, besides the server's own scopes.")]
     method: Annotated[str | None, Meta(description="The HTTP method; null for tools.")]
     path: Annotated[str | None, Meta(description="The HTTP path; null for tools.")]
     target: Annotated[TargetDescription | None, Meta(description="What is called; null for a mock.")]
@@ -106,6 +110,7 @@ class ForwardDescription(TypedDict):
     path: Annotated[str, Meta(description="The HTTP path; a last {path} takes all that is left.")]
     description: str
     target: Annotated[str, Meta(description="The consumed namespace requests are passed on to.")]
+    scopes: Annotated[list[str], Meta(description="What callers' tokens must grant, besides the server's own scopes.")]
     trusted_headers: Annotated[list[str], Meta(description="Headers of callers that pass, in lower case.")]
     example: Annotated[RequestDescription | None, Meta(description="The request that a GET of this path would make.")]
     line: Annotated[int, Meta(description="The line of the document it stands on.")]
@@ -177,6 +182,7 @@ def describe_plan(plan: Plan) -> PlanDescription:
                 "operations": len(server.operations),
                 "forwards": len(server.forwards),
                 "skills": len(server.skills),
+                "asks_for": scheme_of(server.gate),
             }
             for server in plan.servers
         ],
@@ -196,6 +202,8 @@ def describe_operation(operation: Operation) -> OperationDescription:
         "served_as": operation.wire_name,
         "title": operation.title,
         "description": operation.description,
+        "asks_for": scheme_of(operation.gate) if operation.gate is not None else None,
+        "scopes": list(operation.scopes),
         "method": operation.method,
         "path": operation.route.path if operation.route is not None else None,
         "target": _target(operation.work.target) if isinstance(operation.work, Consumed) else None,
@@ -224,6 +232,7 @@ def describe_forward(forward: Forward) -> ForwardDescription:
         "path": forward.route.path,
         "description": forward.description,
         "target": forward.target,
+        "scopes": list(forward.scopes),
         "trusted_headers": sorted(forward.trusted),
         "example": _passed_on(forward),
         "line": forward.span.line,

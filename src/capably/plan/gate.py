@@ -70,6 +70,13 @@ class OpenGate:
 Gate: TypeAlias = SecretGate | DigestGate | OAuthGate | OpenGate
 
 
+def scheme_of(gate: Gate | None) -> str:
+    """The scheme that callers are asked for, as documents name it; ``none`` where they are not asked."""
+    if isinstance(gate, SecretGate):
+        return gate.scheme.lower() or "apikey"
+    return {DigestGate: "digest", OAuthGate: "oauth2"}.get(type(gate), "none")
+
+
 def is_open(block: Authentication | None) -> bool:
     """Whether nobody is asked who they are: without a block, and with ``type: none``."""
     return block is None or fold(block.type) == "none"
