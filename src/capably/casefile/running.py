@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -31,7 +32,7 @@ AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The end of a run: what was not as the story says, and what the upstream was asked."""
+    """The end of a run: what was not as the story says, what the upstream was asked, and the body that came."""
 
     case: Path
     story: str
@@ -40,6 +41,7 @@ class Result:
     differences: tuple[Difference, ...] = ()
     asked: tuple[str, ...] = ()
     problem: tuple[str, ...] = ()
+    body: Any = None
     seconds: float = 0.0
 
     @property
@@ -134,6 +136,7 @@ class _Table:
             script = Script(run.story.value_span("name"), exchanges)
             found: tuple[Difference, ...] = ()
             problem: tuple[str, ...] = ()
+            came: Came | None = None
             try:
                 async with asyncio.timeout(LONGEST_S):
                     came = await self.answer(run, script)
@@ -142,7 +145,9 @@ class _Table:
                 problem = _told(error)
             seconds = time.perf_counter() - start
             found, asked = tuple(map(self.without_secrets, found)), tuple(map(self.hidden, script.asked))
-            return replace(self.result(run), differences=found, asked=asked, problem=problem, seconds=seconds)
+            body = came.body if came is not None else None
+            result = replace(self.result(run), differences=found, asked=asked, problem=problem)
+            return replace(result, body=body, seconds=seconds)
 
     def without_secrets(self, found: Difference) -> Difference:
         return replace(found, expected=self.hidden(found.expected), came=self.hidden(found.came))

@@ -2,11 +2,15 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from capably.cli.console import wants_colour
+from capably.cli.console import hint, wants_colour
 from capably.cli.options import Pair
+
+if TYPE_CHECKING:
+    from capably.casefile.running import Told
 
 
 @click.command(epilog="Exit codes: 0 everything is as the stories say, 1 something is not, 2 used wrongly.")
@@ -20,6 +24,9 @@ from capably.cli.options import Pair
     show_default=True,
     help="text for people, json (one object per run and line) for programs, junit (XML) for CI.",
 )
+@click.option(
+    "--update", is_flag=True, help="Write what came as the expected body of stories that differ in nothing else."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Name the runs that pass, too.")
 @click.option(
     "--set",
@@ -30,7 +37,13 @@ from capably.cli.options import Pair
     help="Value of a variable or bind that no case gives. May be repeated.",
 )
 def test(
-    *, files: tuple[Path, ...], wanted: str, output: str, verbose: bool, sets: tuple[tuple[str, str], ...]
+    *,
+    files: tuple[Path, ...],
+    wanted: str,
+    output: str,
+    update: bool,
+    verbose: bool,
+    sets: tuple[tuple[str, str], ...],
 ) -> None:
     """Run the stories of case files, and tell which are not true of their documents.
 
@@ -43,6 +56,7 @@ def test(
       capably test fleet.case
       capably test tests/ -k crew
       capably test tests/ --format junit > results.xml
+      capably test fleet.case --update && git diff fleet.case
     """
     import time
 
@@ -57,6 +71,8 @@ def test(
     told = run_quietly(run_cases(cases, dict(sets), wanted))
     if wanted and not any(item.results or item.problems for item in told):
         raise CommandError(f"no run has `{wanted}` in its name", exit_code=EXIT_USAGE)
+    if update:
+        told = [_updated(item) for item in told]
     if output == "json":
         sys.stdout.write(as_json(told))
     elif output == "junit":
@@ -66,3 +82,16 @@ def test(
         sys.stdout.write(as_text(told, seconds, verbose=verbose, colour=wants_colour(sys.stdout)))
     passed = all(result.passed for item in told for result in item.results)
     sys.exit(0 if passed and not any(item.problems for item in told) else 1)
+
+
+def _updated(told: "Told") -> "Told":
+    """Write the bodies that can be written; gives what is left to tell."""
+    from capably.casefile.updating import updated, without_settled
+
+    new = updated(told)
+    if not new.settled:
+        return told
+    told.case.path.write_text(new.text, encoding="utf-8", newline="")
+    stories = len({result.span for result in new.settled})
+    hint(f"{told.case.path}: {stories} {'body' if stories == 1 else 'bodies'} written")
+    return without_settled(told, new.settled)
