@@ -42,6 +42,10 @@ def server(**more: Any) -> dict[str, Any]:
     return {"type": "mcp", "namespace": "b", "port": 2, "tools": [{"name": "t", "call": "up.op"}], **more}
 
 
+def shown(**more: Any) -> str:
+    return document(more=[server(**more)])
+
+
 def importing(**entry: str) -> str:
     return json.dumps({"ikanos": "1.0.0-beta4", "capability": {"consumes": [entry], "exposes": []}})
 
@@ -154,6 +158,16 @@ TOLD: dict[str, str | bytes] = {
     ),
     "SRV004": document({"name": "t"}, {"name": "t"}),
     "INP003": document({"inputParameters": [{"name": "id", "type": "string", "pattern": "("}]}),
+    "CNT001": shown(tools=[{"name": "t", "content": [{}]}]),
+    "RES001": shown(
+        resources=[{"uri": "a://b", "text": "c", "data": ""}, {"uri": "a://b", "text": "c", "location": "d"}]
+    ),
+    "RES002": shown(resources=[{"uri": "a://{b}{c}", "text": "d"}]),
+    "RES003": shown(resources=[{"uri": "a://b", "text": "c"}, {"uri": "a://b", "text": "d"}]),
+    "RES004": shown(resources=[{"uri": "a://b", "location": "nowhere"}]),
+    "PRM001": shown(prompts=[{"name": "p"}]),
+    "PRM002": shown(prompts=[{"name": "p", "template": [{"content": "{{a}}"}]}]),
+    "PRM003": shown(prompts=[{"name": "p", "template": [{"content": "a"}]}] * 2),
     "SRV005": document({"name": "no good"}),
     "SKL001": skill({}),
     "SKL002": skill({"from": {"sourceNamespace": "b", "action": "t"}}),

@@ -29,7 +29,21 @@ RENAMED = {"label": "display", "functions": "flows", "targetName": "target"}
 _ALSO_WRITTEN = {"auth": "authentication"}  # in no published version, but in documents
 # What stands below these keys is the author's own data or text, not the language's.
 _FREE = frozenset(
-    {"with", "body", "value", "default", "const", "enum", "example", "keys", "metadata", "schema", "data", "fallback"}
+    {
+        "with",
+        "body",
+        "value",
+        "default",
+        "const",
+        "enum",
+        "example",
+        "keys",
+        "metadata",
+        "schema",
+        "inputSchema",
+        "data",
+        "fallback",
+    }
 )
 _SECTIONS = ("capability", "consumes", "exposes", "aggregates", "binds")
 _KIND_OF_FILE = {

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from capably.diagnostics import Diagnostic
-from capably.rules import inputs, references, requests, security, servers, skills, variables
+from capably.rules import inputs, references, requests, resources, security, servers, skills, variables
 from capably.rules.table import RULES, Rule
 
 QUIET = Path(__file__).with_name("quiet.yaml").read_text(encoding="utf-8")
@@ -125,18 +125,6 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
     ),
     (
         servers.part_not_served,
-        [("port: 9090", "port: 9090\n    resources: []")],
-        "DOC013 33:5",
-        "MCP `resources` are not served by this version",
-    ),
-    (
-        servers.part_not_served,
-        [("port: 9090", "port: 9090\n    prompts: []")],
-        "DOC013 33:5",
-        "MCP `prompts` are not served by this version",
-    ),
-    (
-        servers.part_not_served,
         [(BASE, f"{BASE}\n    tunnel: {{type: ziti}}")],
         "DOC013 10:5",
         "`up` is reached through a tunnel, which this version does not open",
@@ -201,6 +189,12 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         [skill(more=", location: /absent/folder")],
         "SKL006 22:96",
         "the folder of the skill `s` does not exist: /absent/folder",
+    ),
+    (
+        resources.location_absent,
+        [("    tools:\n", "    resources: [{name: r, uri: 'a://b', location: nowhere}]\n    tools:\n")],
+        "RES004 33:32",
+        "the location of the resource `r` does not exist",
     ),
     (
         security.secret_in_the_document,
@@ -311,6 +305,10 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     ),
     (servers.tool_twice, [(CHANGES, CHANGES.replace("name: change", "name: Read"))]),
     (inputs.schema_unusable, [(READS, READS.replace("name: id,", "name: id, pattern: '[a-z]+',"))]),
+    (
+        resources.location_absent,
+        [("    tools:\n", "    resources: [{name: r, uri: 'a://b', location: .}]\n    tools:\n")],
+    ),
     (servers.unsafe_tool_name, [(READS, READS.replace("name: read", f"name: {'a' * 64}"))]),
     (skills.skill_out_of_form, [skill(f"a-1-{'b' * 60}")]),
     (skills.skill_twice, [skill(more="}, {name: t, description: S.")]),

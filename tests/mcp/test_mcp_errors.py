@@ -28,7 +28,7 @@ TOO_DEEP = "Parse error: the JSON is nested too deeply"
 NO_JSONRPC = 'Invalid request: `jsonrpc` must be "2.0"'
 NO_METHOD = "Invalid request: `method` must be a string"
 NO_META = f"Invalid params: `_meta` must be an object with `{V}` and `{C}`"
-CURSOR = "Invalid params: unknown `cursor`, the list has one page"
+CURSOR = "Invalid params: unknown `cursor`: the list has changed, begin again without one"
 SUPPORTED = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"]
 
 

@@ -9,8 +9,9 @@ import pytest
 from capably.diagnostics import Span
 from capably.load import read_beside
 from capably.plan.consumed import Consumed
-from capably.plan.formats import DEFAULT_MAX_BYTES, read_nothing
+from capably.plan.formats import DEFAULT_MAX_BYTES
 from capably.plan.raw_format import RawFormat
+from capably.plan.read_file import read_nothing
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream

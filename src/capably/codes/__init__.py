@@ -3,12 +3,13 @@
 Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
 REF references, VAR variables, IMP imports, INP inputs, REQ requests, BOD bodies, FWD forwards, OUT outputs,
 AUT authentication, SRV servers, SKL skills, SEC security, OAS OpenAPI documents that are mocked, CAS case files,
-SCR scripts.
+SCR scripts, CNT content, RES resources, PRM prompts.
 """
 
 from capably.codes.access import ACCESS
 from capably.codes.cases import CASES
 from capably.codes.code import Code
+from capably.codes.offers import OFFERS
 from capably.codes.openapi import OPENAPI
 from capably.codes.scripts import SCRIPTS
 
@@ -335,4 +336,5 @@ CODES: dict[str, Code] = {
     **OPENAPI,
     **CASES,
     **SCRIPTS,
+    **OFFERS,
 }

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from capably.document import Node
 from capably.model.auth import Authentication
+from capably.model.contents import Content, Prompt
 from capably.model.fields import OURS, Record, key
 from capably.model.flows import StepMapping, StepRecord
 from capably.model.values import Output, Parameter
@@ -60,6 +61,25 @@ class Tool(Exposed):
     """An MCP tool."""
 
     hints: ToolHints | None = key("hints", "What the tool says of its effects.")
+    input_schema: Node | None = key(
+        "inputSchema", "The JSON Schema (2020-12) of all arguments, instead of `inputParameters`.", since=OURS
+    )
+    content: tuple[Content, ...] = key(
+        "content", "The pieces of content that a tool answers which calls nothing.", default=(), since=OURS
+    )
+    is_error: bool | None = key("isError", "The `content` tells that the tool failed.", since=OURS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource(Exposed):
+    """An MCP resource: what is read at an address, or below it."""
+
+    uri: str = key("uri", "Its address; `{x}` or `{{x}}` is a placeholder for one segment.", required=True)
+    mime_type: str | None = key("mimeType", "Its media type.")
+    location: str | None = key("location", "A folder or a file, relative to the document, that is shown as it is.")
+    binary: bool | None = key("binary", "It is told as bytes, whatever its media type.", since="1.0.0-beta1")
+    text: str | None = key("text", "Its content: a text; `{{x}}` is what stands for `{x}` in the address.", since=OURS)
+    data: str | None = key("data", "Its content: bytes, as Base64.", since=OURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +136,8 @@ class ExposesMcp(Exposes):
 
     transport: str = key("transport", "http or stdio.", default="http", one_of=("http", "stdio"))
     tools: tuple[Tool, ...] = key("tools", "The tools it offers.", default=())
-    resources: Node | None = key("resources", "The resources it offers.")
-    prompts: Node | None = key("prompts", "The prompts it offers.")
+    resources: tuple[Resource, ...] = key("resources", "The resources it offers.", default=())
+    prompts: tuple[Prompt, ...] = key("prompts", "The prompts it offers.", default=())
     max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.", since="1.0.0-beta1")
     ttl_ms: int | None = key("ttlMs", "How long lists may be kept, in milliseconds.", since="1.0.0-beta4")
     cache_scope: str | None = key(

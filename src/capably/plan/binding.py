@@ -164,6 +164,9 @@ class Binder:
         text = node.text.strip()
         if text.startswith(("$.", "$[")) and self._place.results.names and not text.startswith("$this."):
             return self._place.results.path(text, node.span)
+        placeholder = text[1:-1]
+        if text == f"{{{placeholder}}}" and placeholder in self._front.placeholders:
+            return self._intake.refer(placeholder, target, node.span, Origin.WITH)
         reference = read_reference(text, self._scopes)
         if isinstance(reference, InputReference):
             return self._intake.refer(reference.name, target, node.span, Origin.WITH)

@@ -5,27 +5,55 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from capably.diagnostics import Diagnostic, Span, error, warning
-from capably.document import Scalar, walk
+from capably.document import Node, Scalar, walk
+from capably.expr.source import Source
 from capably.expr.template import cut
 from capably.model.auth import Authentication
 from capably.model.capability import Capability
-from capably.model.exposes import Exposed, ExposedOperation, ExposedResource, Exposes, ExposesMcp, ExposesRest, Tool
+from capably.model.exposes import (
+    Exposed,
+    ExposedOperation,
+    ExposedResource,
+    Exposes,
+    ExposesMcp,
+    ExposesRest,
+    Resource,
+    Tool,
+)
 from capably.model.values import Parameter
 from capably.plan.binding import Binder
 from capably.plan.consumed import Consumed
-from capably.plan.formats import ReadFile, compile_format, read_nothing
+from capably.plan.contents import ContentCompiler
+from capably.plan.formats import compile_format
 from capably.plan.forwards import ForwardCompiler
 from capably.plan.guard import Guard, guard_of
 from capably.plan.intake import Front
-from capably.plan.mocks import is_mock, nothing_called
-from capably.plan.operation import Forward, Freshness, Hints, Kind, Mock, Operation, Plan, Route, ServerPlan, Work
+from capably.plan.mocks import is_mock, nothing_called, stated_contents
+from capably.plan.operation import (
+    Forward,
+    Freshness,
+    Hints,
+    Kind,
+    Mock,
+    Operation,
+    Plan,
+    ResourcePlan,
+    Route,
+    ServerPlan,
+    Work,
+)
 from capably.plan.output_schema import output_schema
 from capably.plan.outputs import compile_answer, names_in
 from capably.plan.parts import parts_of
+from capably.plan.prompt import PromptPlan
+from capably.plan.prompts import compile_prompts
+from capably.plan.read_file import ReadFile, read_nothing
 from capably.plan.requests import compile_base, compile_request
 from capably.plan.resolve import Caller, Decision, directory, resolve
+from capably.plan.resources import ResourceCompiler
 from capably.plan.routes import compile_route, placeholders
 from capably.plan.skills import compile_skills
+from capably.plan.stated_schema import stated_inputs, stated_schema
 from capably.plan.steps import NO_SCRIPTS, Scripts
 from capably.plan.target import Candidate, TargetParameter, candidates
 from capably.plan.tool_names import with_safe_names
@@ -115,9 +143,10 @@ class _Compiler:
         calls: Counter[str] = Counter()
         operations = [
             guard.guarded(item, site.exposed)
-            for site in _sites(server)
+            for site in _sites(server, self.found)
             if (item := self.operation(site, calls)) is not None
         ]
+        resources, prompts = self.shown(server, calls)
         forwards = self.forwards(server, guard)
         if port is None or not guard.is_kept:
             return None
@@ -134,10 +163,26 @@ class _Compiler:
             port_span=server.value_span("port"),
             forwards=forwards,
             skills=compile_skills(server, self.capability.exposes, self.found),
+            resources=resources,
+            prompts=prompts,
             freshness=self.freshness(server),
             over_stdio=over_stdio,
         )
         return guard.finished(plan)
+
+    def shown(self, server: Exposes, calls: Counter[str]) -> tuple[tuple[ResourcePlan, ...], tuple[PromptPlan, ...]]:
+        """What an MCP server shows besides its tools: resources and prompts."""
+        if not isinstance(server, ExposesMcp):
+            return (), ()
+
+        def operation(resource: Resource) -> Operation | None:
+            name = resource if resource.name is not None else replace(resource, name=resource.uri)
+            path = resource.uri.replace("{+", "{")
+            site = _Site(Kind.MCP, server, name, resource.value_span("uri"), resource.inputs, path=path)
+            return self.operation(site, calls)
+
+        resources = ResourceCompiler(server, operation, self.found).resources()
+        return resources, compile_prompts(server, self.read_file, self.variables.binds, self.found)
 
     def freshness(self, server: Exposes) -> Freshness:
         """How long lists of an MCP server may be kept, as far as the document says."""
@@ -246,12 +291,17 @@ class _Compiler:
     ) -> Operation:
         """The operation, with the inputs that its outputs refer to as well."""
         exposed = site.exposed
-        answer = compile_answer(
-            exposed.outputs,
-            lambda text, node: binder.text(text, node.span),
-            self.found,
-            is_mock=isinstance(work, Mock),
-        )
+
+        def text(written: str, node: Node) -> Source:
+            return binder.text(written, node.span)
+
+        is_mock = isinstance(work, Mock)
+        answer = compile_answer(exposed.outputs, text, self.found, is_mock=is_mock)
+        contents = ContentCompiler(text, self.read_file, self.found).contents(stated_contents(exposed))
+        if contents and not is_mock:
+            advice = "remove `content`, or what is called"
+            message = "`content` is the whole answer of a tool, so nothing can be called for it"
+            self.found.append(error("CNT001", message, exposed.key_span("content"), advice))
         return Operation(
             server=site.kind,
             namespace=site.server.namespace or site.kind.value,
@@ -266,7 +316,10 @@ class _Compiler:
             route=route,
             hints=_hints(exposed),
             parts=parts_of(site.server, site.resource, exposed, called),
-            output=None if _answers_bytes(work) else output_schema(answer, is_mock=isinstance(work, Mock)),
+            stated_schema=stated_schema(exposed),
+            output=None if _answers_bytes(work) or contents else output_schema(answer, is_mock=is_mock),
+            contents=contents,
+            tells_failure=isinstance(exposed, Tool) and bool(exposed.is_error),
         )
 
     def credentials(self, candidate: Candidate) -> Credentials:
@@ -317,10 +370,10 @@ def _without_caller(parameter: TargetParameter) -> TargetParameter:
     return replace(parameter, required=False, fixed=Scalar("", "", parameter.span))
 
 
-def _sites(server: Exposes) -> Iterator[_Site]:
+def _sites(server: Exposes, found: list[Diagnostic]) -> Iterator[_Site]:
     if isinstance(server, ExposesMcp):
         for tool in server.tools:
-            yield _Site(Kind.MCP, server, tool, tool.value_span("name"), tool.inputs)
+            yield _Site(Kind.MCP, server, tool, tool.value_span("name"), stated_inputs(tool, found))
     elif isinstance(server, ExposesRest):
         for resource in server.resources:
             for operation in resource.operations:

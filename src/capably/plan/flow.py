@@ -33,6 +33,7 @@ _PASSED_ON = frozenset(
 _PASSED_ON_PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
+_TEXT = "text/plain; charset=utf-8"
 
 
 def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]:
@@ -60,6 +61,10 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
 
 def _mocked(operation: Operation, inputs: Inputs) -> Outcome:
     """What the document states; status 204 when that is nothing."""
+    if operation.contents:
+        pieces = tuple(content.tell(inputs) for content in operation.contents)
+        text = "\n".join(piece.text for piece in pieces if piece.text is not None)
+        return Outcome(200, _TEXT, text.encode(), pieces=pieces)
     run = Run(inputs)
     value = _without_gaps(operation.answer.apply({}, run))
     losses = tuple(run.losses)

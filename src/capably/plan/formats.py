@@ -1,32 +1,20 @@
 """`outputRawFormat`, `outputSchema`, `outputMediaType` and `maxBinarySize` become a raw format."""
 
-from collections.abc import Callable, Iterator
-from typing import TypeAlias
+from collections.abc import Iterator
 
-from capably.diagnostics import Diagnostic, Span, did_you_mean, error, warning
+from capably.diagnostics import Diagnostic, did_you_mean, error, warning
 from capably.document import Mapping, Scalar
 from capably.model.consumes import ConsumedOperation
 from capably.model.exposes import Exposed, ExposedOperation, Exposes, ExposesMcp, ExposesRest
 from capably.model.fields import Record
 from capably.payload.decode import FORMATS, PayloadError, Schema, compile_schema
 from capably.plan.raw_format import JSON, RawFormat
+from capably.plan.read_file import ReadFile
 from capably.scalars import read_size
-
-ReadFile: TypeAlias = Callable[[str, Span], bytes]
-"""Reads the local file that a text at a place of a document names. Raises ``OSError`` with a reason for people."""
 
 _SCHEMA_FILES = frozenset({"avro", "protobuf"})
 DEFAULT_MAX_BYTES = 10 * 2**20
 """The most a binary answer holds when the document says nothing."""
-
-
-def read_nothing(written: str, _span: Span) -> bytes:
-    """The reader of files for plans that are compiled where there are none.
-
-    Raises:
-        OSError: always.
-    """
-    raise OSError(f"`{written}` is not read here")
 
 
 def compile_format(
@@ -68,12 +56,18 @@ def _schema(name: str, operation: ConsumedOperation, read: ReadFile, found: list
 
 def _max_bytes(operation: ConsumedOperation, server: Exposes, found: list[Diagnostic]) -> int:
     """The operation's cap, else the server's, else the default."""
-    places: list[tuple[Record, str | None]] = [(operation, operation.max_binary_size)]
-    if isinstance(server, ExposesRest | ExposesMcp):
-        places.append((server, server.max_binary_size))
-    record, written = next(((record, text) for record, text in places if text), (operation, None))
-    if written is None:
-        return DEFAULT_MAX_BYTES
+    if operation.max_binary_size:
+        return _size(operation.max_binary_size, operation, found)
+    return max_bytes_of(server, found)
+
+
+def max_bytes_of(server: Exposes, found: list[Diagnostic]) -> int:
+    """The most that a binary answer of a server holds, in bytes."""
+    written = server.max_binary_size if isinstance(server, ExposesRest | ExposesMcp) else None
+    return _size(written, server, found) if written else DEFAULT_MAX_BYTES
+
+
+def _size(written: str, record: Record, found: list[Diagnostic]) -> int:
     size = read_size(written)
     if size is None:
         message = f"`{written}` is no size"

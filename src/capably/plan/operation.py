@@ -7,16 +7,20 @@ looked up in the document again.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from capably.diagnostics import Span
 from capably.folder import Folder
 from capably.plan.answer import Answer
 from capably.plan.consumed import Consumed
+from capably.plan.content import StatedContent
 from capably.plan.gate import Gate
 from capably.plan.output_schema import OutputSchema
+from capably.plan.prompt import PromptPlan
 from capably.plan.schema_check import SchemaCheck, check_of
 from capably.plan.steps import Flow
+from capably.plan.uri_template import UriTemplate
 from capably.upstream.auth import Scheme
 from capably.upstream.auth.certificate import Certificate
 from capably.upstream.auth.oauth2 import OAuth2
@@ -129,7 +133,8 @@ class Operation:
     ``parts`` are the ranges of the document that say what it does; an error in one of them leaves it out. ``scopes``
     are what a caller's token must grant on top of what the gate asks; ``gate`` is asked instead of the server's.
     A tool is served under ``served_as`` when its name is none that clients take. ``stated_schema`` is the schema of its
-    inputs where the document states one as a whole, ``output`` that of its structured answer.
+    inputs where the document states one as a whole, ``output`` that of its structured answer. A mock with ``contents``
+    answers with these; ``tells_failure`` says that they tell one.
     """
 
     server: Kind
@@ -150,6 +155,8 @@ class Operation:
     served_as: str = ""
     stated_schema: Mapping[str, Any] | None = None
     output: OutputSchema | None = None
+    contents: tuple[StatedContent, ...] = ()
+    tells_failure: bool = False
     stated_check: SchemaCheck | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -239,6 +246,30 @@ class SkillPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourcePlan:
+    """What an MCP client can read at an address: what an operation answers, a file, or the files of a folder.
+
+    ``template`` is set when the address has placeholders, ``path`` when a file or a folder is shown as it is; otherwise
+    there is an ``operation``. ``max_bytes`` is the most that is read of a file. ``is_binary`` says that it is told as
+    bytes whatever its media type is.
+    """
+
+    name: str
+    uri: str
+    title: str
+    description: str
+    mime_type: str
+    span: Span
+    operation: Operation | None = None
+    template: UriTemplate | None = None
+    path: Path | None = None
+    is_binary: bool = False
+    max_bytes: int = 0
+    scopes: tuple[str, ...] = ()
+    parts: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ServerPlan:
     """One server: where it listens, what it offers and who may call it.
 
@@ -258,6 +289,8 @@ class ServerPlan:
     port_span: Span
     forwards: tuple[Forward, ...] = ()
     skills: tuple[SkillPlan, ...] = ()
+    resources: tuple[ResourcePlan, ...] = ()
+    prompts: tuple[PromptPlan, ...] = ()
     gate: Gate | None = None
     freshness: Freshness = Freshness()
     over_stdio: bool = False
@@ -265,7 +298,7 @@ class ServerPlan:
     @property
     def offers_something(self) -> bool:
         """Whether there is anything to serve."""
-        return bool(self.operations or self.forwards or self.skills)
+        return bool(self.operations or self.forwards or self.skills or self.resources or self.prompts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from capably.plan.answer import Loss
+from capably.plan.content import Piece
 from capably.plan.operation import Forward, Inputs
 from capably.upstream.reply import ByteStream
 
@@ -18,7 +19,8 @@ class Outcome:
     ``headers`` are those a caller may see, names in lower case, without ``content-type`` (that is ``media_type``) and
     without anything that belongs to the upstream connection. Either ``body`` is whole, or ``stream`` is set and the
     server must iterate and close it. ``losses`` are for the operator. ``step`` names the step of a flow whose upstream
-    refused, when that is what the outcome tells.
+    refused, when that is what the outcome tells. ``pieces`` are what the document states as content; ``body`` is then
+    what of it is text.
     """
 
     status: int
@@ -28,6 +30,7 @@ class Outcome:
     stream: ByteStream | None = None
     losses: tuple[Loss, ...] = ()
     step: str = ""
+    pieces: tuple[Piece, ...] = ()
 
     @property
     def is_error(self) -> bool:

@@ -12,7 +12,8 @@ from capably.model.consumes import Consumes
 from capably.model.exposes import Exposed, ExposedResource, Exposes
 from capably.model.fields import Record
 from capably.model.skills import Skill
-from capably.plan.operation import Forward, Operation, Plan, ServerPlan, SkillPlan, SkillTool
+from capably.plan.operation import Forward, Operation, Plan, ResourcePlan, ServerPlan, SkillPlan, SkillTool
+from capably.plan.prompt import PromptPlan
 from capably.plan.target import Candidate
 
 _OF_THE_ENTRY = ("baseUri", "inputParameters", "authentication", "tunnel")
@@ -58,13 +59,13 @@ def _written(record: Record, *keys: str) -> Iterator[Span]:
 
 
 def without_faulty(plan: Plan, diagnostics: Iterable[Diagnostic]) -> Plan:
-    """The plan without the operations, forwards and skills that an error keeps from being served."""
+    """The plan without what an error keeps from being served."""
     faults = [item.span for item in diagnostics if item.is_error]
     return replace(plan, servers=tuple(_sound(server, faults) for server in plan.servers)) if faults else plan
 
 
 def _sound(server: ServerPlan, faults: list[Span]) -> ServerPlan:
-    def is_sound(item: Operation | Forward | SkillPlan | SkillTool) -> bool:
+    def is_sound(item: Operation | Forward | SkillPlan | SkillTool | ResourcePlan | PromptPlan) -> bool:
         return not any(part.contains(fault) for part in item.parts for fault in faults)
 
     return replace(
@@ -76,4 +77,6 @@ def _sound(server: ServerPlan, faults: list[Span]) -> ServerPlan:
             for skill in server.skills
             if is_sound(skill)
         ),
+        resources=tuple(item for item in server.resources if is_sound(item)),
+        prompts=tuple(item for item in server.prompts if is_sound(item)),
     )

@@ -5,7 +5,6 @@ from typing import TypeVar
 
 from capably.diagnostics import Diagnostic, Span, error, warning
 from capably.model.capability import Capability
-from capably.model.exposes import ExposesMcp
 from capably.plan.compile import Compiled
 from capably.plan.operation import Kind, Operation, Route
 
@@ -38,13 +37,7 @@ def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagn
 
 
 def part_not_served(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
-    """Parts of servers, and ways to an API, that this version does not run."""
-    advice = "the rest is served"
-    for server in capability.exposes:
-        for part in ("resources", "prompts") if isinstance(server, ExposesMcp) else ():
-            if getattr(server, part) is not None:
-                message = f"MCP `{part}` are not served by this version"
-                yield warning("DOC013", message, server.key_span(part), advice)
+    """Ways to an API that this version does not take."""
     for entry in capability.consumes:
         if entry.tunnel is not None:
             message = f"`{entry.namespace}` is reached through a tunnel, which this version does not open"

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from capably.diagnostics import Diagnostic
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled
-from capably.rules import inputs, references, requests, security, servers, skills, variables
+from capably.rules import inputs, references, requests, resources, security, servers, skills, variables
 
 Rule: TypeAlias = Callable[[Capability, Compiled], Iterator[Diagnostic]]
 
@@ -31,6 +31,7 @@ RULES: tuple[Rule, ...] = (
     skills.skill_out_of_form,
     skills.skill_twice,
     skills.skill_files_absent,
+    resources.location_absent,
     security.secret_in_the_document,
     security.credentials_over_plain_http,
     security.tokens_over_plain_http,

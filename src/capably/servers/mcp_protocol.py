@@ -17,6 +17,7 @@ from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault
 from capably.servers.mcp_call import Call, client_of, error_reply, internal_error, memory_of
 from capably.servers.mcp_changes import LISTS, Changes, listening
+from capably.servers.mcp_completion import completion
 from capably.servers.mcp_eras import MODERN_VERSIONS, Context, Era, check_modern, era_of, negotiate
 from capably.servers.mcp_features import Handler, Listen, Part, Work, marks_of, merged
 from capably.servers.mcp_greeting import greeting
@@ -35,13 +36,15 @@ from capably.servers.mcp_messages import (
     parse,
     shown,
 )
+from capably.servers.mcp_prompts import prompts
+from capably.servers.mcp_resources import resources
 from capably.servers.mcp_sessions import Session, Sessions
 from capably.servers.mcp_state import Memory, Seal
 from capably.servers.mcp_tools import tools
 
 _LOGGER: Final = logging.getLogger("capably.mcp")
 
-PARTS: Final[tuple[Part, ...]] = (tools, logging_part)
+PARTS: Final[tuple[Part, ...]] = (tools, resources, prompts, completion, logging_part)
 """The parts of MCP that are served."""
 
 _ACCEPTED: Final = Reply(202, b"")

@@ -8,11 +8,12 @@ import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 import msgspec
 
+from capably.plan.content import Piece
 from capably.plan.operation import Operation
 from capably.plan.outcome import Fault, Outcome
 from capably.plan.output_schema import OutputSchema
@@ -48,10 +49,21 @@ class Blob(msgspec.Struct, frozen=True, rename="camel"):
     blob: bytes
 
 
+class Readable(msgspec.Struct, frozen=True, rename="camel"):
+    """The text of an embedded resource."""
+
+    uri: str
+    mime_type: str
+    text: str
+
+
 class Embedded(msgspec.Struct, frozen=True, tag_field="type", tag="resource"):
     """An embedded resource."""
 
-    resource: Blob
+    resource: Blob | Readable
+
+
+Content: TypeAlias = Text | Image | Audio | Embedded
 
 
 class ToolResult(msgspec.Struct, frozen=True, rename="camel"):
@@ -60,7 +72,7 @@ class ToolResult(msgspec.Struct, frozen=True, rename="camel"):
     ``result_type`` and ``meta`` belong to the modern era and are left out of legacy results.
     """
 
-    content: tuple[Text | Image | Audio | Embedded, ...]
+    content: tuple[Content, ...]
     is_error: bool = False
     structured_content: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     result_type: str | msgspec.UnsetType = msgspec.UNSET
@@ -93,18 +105,33 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 def result_of(operation: Operation, outcome: Outcome, era: Era) -> ToolResult:
     """The result of a run that ended, for better or worse. The outcome's body must be whole."""
     if outcome.is_error:
-        return _told(_refusal(outcome))
+        return _told(refusal(outcome))
+    if outcome.pieces:
+        return ToolResult(tuple(map(content_of, outcome.pieces)), is_error=operation.tells_failure)
     output = operation.output
     if output is not None and (output.is_object or era is Era.MODERN):
         return _structured(output, outcome)
-    if not outcome.body:
-        return ToolResult(())
+    return _as_it_comes(operation, outcome, era) if outcome.body else ToolResult(())
+
+
+def _as_it_comes(operation: Operation, outcome: Outcome, era: Era) -> ToolResult:
+    """An answer of which nothing is declared."""
     media = media_of(outcome.media_type, outcome.body)
     if media.is_json:
         return _json_result(outcome.body, media, era)
     if media.is_text:
         return ToolResult((Text(media.decode(outcome.body)),))
     return ToolResult((_binary(operation, media, outcome.body),))
+
+
+def content_of(piece: Piece) -> Content:
+    """A stated piece of content."""
+    if piece.text is not None:
+        return Embedded(Readable(piece.uri, piece.media_type, piece.text)) if piece.uri else Text(piece.text)
+    data = piece.data or b""
+    if piece.uri:
+        return Embedded(Blob(piece.uri, piece.media_type, data))
+    return Audio(data, piece.media_type) if piece.media_type.startswith("audio/") else Image(data, piece.media_type)
 
 
 def result_of_fault(fault: Fault) -> ToolResult:
@@ -160,7 +187,8 @@ def _binary(operation: Operation, media: Media, body: bytes) -> Image | Audio | 
     return Embedded(Blob(uri, media.name, body))
 
 
-def _refusal(outcome: Outcome) -> str:
+def refusal(outcome: Outcome) -> str:
+    """What an upstream refused, said and what to do about it, as a text for a model."""
     verb = "failed" if outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused this call"
     lines = (f"The upstream API {verb}: {_status(outcome.status)}.", _excerpt(outcome), _hint(outcome))
     return "\n".join(line for line in lines if line)

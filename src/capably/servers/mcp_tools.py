@@ -7,15 +7,15 @@ from capably.plan.gate import Gate
 from capably.plan.inputs import accept
 from capably.plan.operation import Operation, ServerPlan
 from capably.plan.outcome import Fault
-from capably.plan.principal import ANYBODY
 from capably.servers.gatekeeper.challenges import allow
 from capably.servers.mcp_catalogue import tool_of
 from capably.servers.mcp_eras import Context, Era
 from capably.servers.mcp_features import Feature, Handler, Marks, Work
 from capably.servers.mcp_messages import INVALID_PARAMS, Message, ProtocolError, shown
 from capably.servers.mcp_mirrors import check_mirrors, mirrors_of
+from capably.servers.mcp_pages import listing
 from capably.servers.mcp_results import encode_tool_result, result_of, result_of_fault
-from capably.servers.mcp_views import ByCaller, Entry, by_caller
+from capably.servers.mcp_views import Entry
 
 
 def tools(server: ServerPlan, marks: Marks) -> Feature:
@@ -28,19 +28,9 @@ def tools(server: ServerPlan, marks: Marks) -> Feature:
     for operation in server.operations:
         by_name.setdefault(operation.wire_name, operation)  # of two with one name the first is served
     entries = tuple(Entry(operation.scopes, tool_of(operation, marks.era)) for operation in by_name.values())
-    listed = by_caller(entries, lambda usable: marks.listing({"tools": usable}))
-    methods = {"tools/list": _listing(listed), "tools/call": _calling(by_name, server.gate, marks)}
-    return Feature(methods, {"tools": {"listChanged": True}}, {"tools": listed(ANYBODY)})
-
-
-def _listing(listed: ByCaller) -> Handler:
-    def list_tools(message: Message, context: Context) -> bytes:
-        # One page holds all, so no cursor was ever given out (MCP 2025-06-18 and later, Pagination: Error Handling).
-        if message.params.get("cursor") is not None:
-            raise ProtocolError(INVALID_PARAMS, "Invalid params: unknown `cursor`, the list has one page")
-        return listed(context.principal)
-
-    return list_tools
+    listed = listing("tools", entries, marks)
+    methods = {"tools/list": listed.handler, "tools/call": _calling(by_name, server.gate, marks)}
+    return Feature(methods, {"tools": {"listChanged": True}}, {"tools": listed.everything})
 
 
 def _calling(by_name: Mapping[str, Operation], gate: Gate | None, marks: Marks) -> Handler:
@@ -55,8 +45,8 @@ def _calling(by_name: Mapping[str, Operation], gate: Gate | None, marks: Marks) 
             arguments = {}
         elif not isinstance(arguments, dict):
             raise ProtocolError(INVALID_PARAMS, "Invalid params: `arguments` must be an object")
-        if operation.name in mirrors and context.over_http and era is Era.MODERN:
-            check_mirrors(mirrors[operation.name], arguments, context.mirrored)
+        if operation.wire_name in mirrors and context.over_http and era is Era.MODERN:
+            check_mirrors(mirrors[operation.wire_name], arguments, context.mirrored)
 
         def tell_fault(fault: Fault) -> bytes:
             return encode_tool_result(result_of_fault(fault), always)

@@ -7,13 +7,13 @@ entries share one.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeVar
 
 from capably.plan.principal import Principal
 
 _MOST_VIEWS: Final = 256
 
-ByCaller: TypeAlias = Callable[[Principal], bytes]
+View = TypeVar("View")
 """What a caller gets to see."""
 
 
@@ -25,7 +25,7 @@ class Entry:
     shown: dict[str, Any]
 
 
-def by_caller(entries: Sequence[Entry], write: Callable[[list[dict[str, Any]]], bytes]) -> ByCaller:
+def by_caller(entries: Sequence[Entry], write: Callable[[list[dict[str, Any]]], View]) -> Callable[[Principal], View]:
     """Views of a list, each written when it is needed first.
 
     Args:
@@ -38,10 +38,10 @@ def by_caller(entries: Sequence[Entry], write: Callable[[list[dict[str, Any]]], 
         return lambda _principal: everything
 
     @lru_cache(maxsize=_MOST_VIEWS)
-    def view(granted: frozenset[str]) -> bytes:
+    def view(granted: frozenset[str]) -> View:
         return write([entry.shown for entry in entries if granted.issuperset(entry.scopes)])
 
-    def seen_by(principal: Principal) -> bytes:
+    def seen_by(principal: Principal) -> View:
         # Only scopes that open something count, so what else a token grants makes no new view.
         return everything if principal.scopes is None else view(principal.scopes & needed)
 
