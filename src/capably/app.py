@@ -66,7 +66,8 @@ class Listener:
         if self.plan.over_stdio:
             told = f"`{name}` asks nobody for its `authentication` over stdio: whoever starts it may use it"
             return told if gate is not None else ""
-        told = f"`{name}` listens on {self.host} without authentication: whoever reaches it uses your credentials"
+        what = "reads the files of its skills" if self.plan.kind is Kind.SKILL else "uses your credentials"
+        told = f"`{name}` listens on {self.host} without authentication: whoever reaches it {what}"
         return told if gate is None and not _is_loopback(self.host) else ""
 
     @property

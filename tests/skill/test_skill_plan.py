@@ -171,3 +171,12 @@ def test_a_document_with_skills_alone_is_served(tmp_path: Path) -> None:
     )
     found = examine(path)
     assert (found.diagnostics, found.is_served) == ((), True)
+
+
+def test_a_catalogue_open_to_the_network_is_told_for_what_it_shows(written: Path) -> None:
+    found = examined(written, "    description: What can", "    address: 0.0.0.0\n    description: What can")
+    (told,) = [item for item in found.diagnostics if item.code == "SEC003"]
+    assert told.message == "`skills` listens on 0.0.0.0 without authentication"
+    assert told.help == (
+        "whoever reaches it reads the files of its skills: listen on 127.0.0.1, or add `authentication`",
+    )

@@ -222,6 +222,8 @@ def _protocol_error(answer: Any) -> str:
 
 
 def _result(result: Mapping[str, Any]) -> Came:
+    if result.get("resultType") == "input_required":
+        return Came(is_error=True, body=None, text="the tool asks its caller, and no story can answer")
     content = [item for item in result.get("content", []) if isinstance(item, dict)]
     text = "\n".join(str(item["text"]) for item in content if item.get("type") == "text")
     first = content[0] if content else {}

@@ -59,8 +59,8 @@ ACCESS: dict[str, Code] = {
     ),
     "SEC003": Code(
         "A server without authentication is open to the network",
-        "Whoever reaches it acts with the credentials of the upstream API. Listen on 127.0.0.1, or add "
-        "`authentication` (docs/authorization.md).",
+        "Whoever reaches it acts with the credentials of the upstream API, or reads the files of its skills. Listen on "
+        "127.0.0.1, or add `authentication` (docs/authorization.md).",
     ),
     "SEC004": Code(
         "An authorization server is asked over plain http",

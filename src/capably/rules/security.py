@@ -11,6 +11,7 @@ from capably.model.auth import SECRETS, Authentication
 from capably.model.capability import Capability
 from capably.model.consumes import ConsumedOperation, Consumes
 from capably.model.exposes import ExposedOperation, Exposes, ExposesMcp, ExposesRest
+from capably.model.skills import ExposesSkill
 from capably.plan.compile import Compiled
 from capably.plan.gate import is_open
 
@@ -83,7 +84,8 @@ def open_to_the_network(capability: Capability, _compiled: Compiled) -> Iterator
         address = server.address
         if address is not None and is_open(server.authentication) and not _is_this_machine(address):
             message = f"`{server.namespace}` listens on {address} without authentication"
-            advice = "whoever reaches it uses your credentials: listen on 127.0.0.1, or add `authentication`"
+            what = "reads the files of its skills" if isinstance(server, ExposesSkill) else "uses your credentials"
+            advice = f"whoever reaches it {what}: listen on 127.0.0.1, or add `authentication`"
             yield warning("SEC003", message, server.value_span("address"), advice)
 
 
