@@ -26,7 +26,7 @@ SCRIPTS: dict[str, Code] = {
     "SCR004": Code(
         "A script cannot be understood",
         "Scripts are read when the document is, so that a slip of the pen is found before anybody calls. The sandbox's "
-        "Python is a part of the language: it has no generators, no `del` and no decorators of methods. See "
+        "Python is a part of the language: it has no generators, no inheritance and no `del`, for example. See "
         "docs/scripts.md.",
     ),
     "SCR005": Code(

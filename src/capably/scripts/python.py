@@ -143,7 +143,7 @@ def _reason(problem: MontyError) -> str:
     """The error as Python tells it: its type and message; what the interpreter cannot do is told as its limit."""
     reason = str(problem)
     _before, marker, construct = reason.partition("The monty syntax parser does not yet support ")
-    return f"the sandbox's Python has no {construct}" if marker else reason
+    return f"the sandbox's Python has no {construct.removeprefix('the ')}" if marker else reason
 
 
 def _line(problem: MontyError, before: int) -> int | None:

@@ -76,6 +76,7 @@ class Guest:
         self._out = self._bytes(bytes(8))
         self._call("set_memory_limit", memory_bytes)
         self._call("set_max_stack_size", _STACK_BYTES)
+        engine.clock.start()
 
     def close(self) -> None:
         """Give the memory back."""
@@ -212,6 +213,35 @@ class _Engine:
     engine: wasmtime.Engine
     module: wasmtime.Module
     linker: wasmtime.Linker
+    clock: "_Clock"
+
+
+class _Clock:
+    """Advances the epoch while scripts run; without one it sleeps."""
+
+    def __init__(self, engine: wasmtime.Engine) -> None:
+        self._engine = engine
+        self._running = 0
+        self._changed = threading.Condition()
+        threading.Thread(target=self._advance, name="capably-script-clock", daemon=True).start()
+
+    def start(self) -> None:
+        """One script more."""
+        with self._changed:
+            self._running += 1
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """One script less."""
+        with self._changed:
+            self._running -= 1
+
+    def _advance(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._running > 0)
+            time.sleep(TICK_S)
+            self._engine.increment_epoch()
 
 
 @cache
@@ -222,8 +252,7 @@ def _engine() -> _Engine:
     linker = wasmtime.Linker(engine)
     for where, name, parameters, results, function in _IMPORTS:
         linker.define_func(where, name, wasmtime.FuncType(_types(parameters), _types(results)), function)
-    threading.Thread(target=_advance, args=(engine,), name="capably-script-clock", daemon=True).start()
-    return _Engine(engine, module, linker)
+    return _Engine(engine, module, linker, _Clock(engine))
 
 
 def prepare() -> None:
@@ -240,12 +269,6 @@ def _config() -> wasmtime.Config:
         config = wasmtime.Config()
         config.epoch_interruption = True
     return config
-
-
-def _advance(engine: wasmtime.Engine) -> None:
-    while True:
-        time.sleep(TICK_S)
-        engine.increment_epoch()
 
 
 def _types(letters: str) -> list[wasmtime.ValType]:
