@@ -146,7 +146,7 @@ def _url(block: Block, key: str) -> str:
     """A URL that may stand in a header: http or https, ASCII, without a fragment (RFC 8707, section 2)."""
     url = block.text(key)
     if url and "<" not in url and (not _URI.fullmatch(url) or "#" in url):
-        block.doubt("AUT006", f"`{key}` is not an http or https URL", key, "it looks like https://host/path")
+        block.refuse("AUT006", f"`{key}` is not an http or https URL", key, "it looks like https://host/path")
     return url
 
 

@@ -57,7 +57,10 @@ def read_keys(body: bytes) -> tuple[Key, ...]:
     Raises:
         ValueError: this is no JWK set.
     """
-    document = msgspec.json.decode(body)
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise ValueError("this is no JSON") from problem
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise ValueError("this is no JWK set")  # noqa: TRY004 -- what came is wrong, not what we gave
