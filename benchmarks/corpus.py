@@ -3,13 +3,15 @@
 Every document below a folder is examined as `capably serve` would, with a made-up value for each free variable and
 secret. Each exposed operation gets sample inputs, and the request it would make is looked at: no brace and no hole
 in the URL, the method of the operation that is called, every required parameter in place, a body where one is needed.
-Where several operations share the called name, the choice is compared with the evidence of path and description.
+Where several operations share the called name, the choice is compared with the evidence of path and description. Each
+operation with steps is run to its end against made-up answers: every request its steps make is looked at alike.
 
     .venv/bin/python benchmarks/corpus.py FOLDER [--wrong N] [--refused N]
 """
 
 import argparse
 import asyncio
+import json
 import re
 import sys
 import time
@@ -24,9 +26,14 @@ from capably.expr.names import fold
 from capably.load import find_documents
 from capably.plan.consumed import Consumed
 from capably.plan.description import sample_inputs
+from capably.plan.effects import Call, Ended, Start
+from capably.plan.interpreter import run_flow
 from capably.plan.operation import Operation
+from capably.plan.outcome import Fault
+from capably.plan.steps import CallTask, Flow
 from capably.plan.target import Candidate, candidates
 from capably.plan.variables import Given, VariableKind
+from capably.upstream.reply import Reply
 from capably.upstream.request import Request, RequestError, build_request
 
 
@@ -41,6 +48,7 @@ class Tally:
     right: int = 0
     wrong: list[str] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
+    flows: Counter[str] = field(default_factory=Counter)
     shared_names: Counter[str] = field(default_factory=Counter)
 
 
@@ -107,6 +115,8 @@ def count_calls(path: Path, examined: Examined, tally: Tally) -> None:
     known = candidates(examined.capability.consumes)
     for server in examined.compiled.plan.servers:
         for operation in server.operations:
+            if isinstance(operation.work, Flow):
+                count_flow(path, operation, operation.work, known, tally)
             if not isinstance(operation.work, Consumed):
                 continue
             target = operation.work.target
@@ -121,6 +131,43 @@ def count_calls(path: Path, examined: Examined, tally: Tally) -> None:
             tally.right += not found
             tally.faults.update(found)
             tally.wrong += [f"{path}:{operation.span.line}: {operation.name}: {fault}" for fault in found]
+
+
+def count_flow(path: Path, operation: Operation, flow: Flow, known: list[Candidate], tally: Tally) -> None:
+    """Run a flow; every field it reads of an answer is there, for the answer has what is looked for."""
+    answer = made_up_answer(flow)
+    turns = run_flow(operation, sample_inputs(operation.inputs))
+    waiting: list[Start] = []
+    found: list[str] = []
+    try:
+        turn = next(turns)
+        while True:
+            waiting += turn.starts
+            ended = None
+            if waiting:
+                start = waiting.pop(0)
+                ended = Ended(start.key, {})
+                if isinstance(start.effect, Call) and isinstance(start.step.task, CallTask):
+                    tally.calls += 1
+                    chosen = next(item for item in known if item.target == start.step.task.consumed.target)
+                    wrong = list(wrongs(chosen, start.effect.request))
+                    tally.right += not wrong
+                    found += wrong
+                    ended = Ended(start.key, Reply(200, (("content-type", "application/json"),), answer))
+            turn = turns.send(ended)
+    except StopIteration as end:
+        tally.flows["ended in an answer" if not end.value.is_error else "ended in an error"] += 1
+    except Fault as fault:
+        found.append(f"no answer: {fault.detail}")
+        tally.flows["ended in a fault"] += 1
+    tally.faults.update(found)
+    tally.wrong += [f"{path}:{operation.span.line}: {operation.name}: {fault}" for fault in found]
+
+
+def made_up_answer(flow: Flow) -> bytes:
+    """An object that has a text in every field that the flow's texts name."""
+    names = set(re.findall(r"[\w-]+", repr(flow)))
+    return json.dumps(dict.fromkeys(sorted(names), "made-up")).encode()
 
 
 def same_name(one: Candidate, other: Candidate) -> bool:
@@ -170,6 +217,7 @@ def main() -> None:
     print(f"{tally.calls} calls in served documents, {tally.right} right ({share:.2f} %)")
     for fault, times in tally.faults.most_common():
         print(f"  wrong {times:5}  {fault}")
+    print(f"{sum(tally.flows.values())} operations with steps: {dict(tally.flows)}")
     print("operations that share a name:", {key: value for key, value in tally.shared_names.items() if key})
     print("\n".join([*tally.refused[: options.refused], *tally.wrong[: options.wrong]]))
 

@@ -78,6 +78,18 @@ def scripted(scripting: dict[str, Any] | None = None, **step: Any) -> str:
     return document({"name": "t", "call": None, "steps": [step]}, more=[control])
 
 
+def flow(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"call": None, "steps": list(steps), **more}
+
+
+def aggregated(*flows: dict[str, Any]) -> str:
+    whole = json.loads(document({"call": None, "ref": "shared.f"}))
+    whole["capability"]["aggregates"] = [{"namespace": "shared", "flows": list(flows)}]
+    operations = whole["capability"]["consumes"][0]["resources"][0]["operations"]
+    operations.append({"name": "change", "method": "POST"})
+    return json.dumps(whole)
+
+
 HOST = [{"name": "host", "in": "path"}]
 TWO: dict[str, Any] = {"resources": [{"path": f"/{name}", "operations": [{"name": "op"}]} for name in "ab"]}
 
@@ -100,6 +112,23 @@ TOLD: dict[str, str | bytes] = {
     "REF002": document({"call": "down.op"}),
     "REF003": document({}, {}, {}, **TWO),
     "BOD003": document(consumed={"method": "POST", "body": {"type": "multipart", "data": [{"name": "a"}]}}),
+    "FLW001": document({"call": None, "steps": [{"name": "a", "type": "call"}]}),
+    "FLW002": document(flow({"name": "one", "call": "up.op", "with": {"x": "$.onee.id"}})),
+    "FLW003": document(flow({"name": "one", "call": "up.op", "with": {"x": "$.one.id"}})),
+    "FLW004": document(flow({"name": "one", "call": "up.op"}, {"name": "one", "call": "up.op"})),
+    "FLW005": document({"steps": [{"name": "one", "type": "call", "call": "up.op"}]}),
+    "FLW006": document(flow({"name": "one", "call": "up.op", "condition": "1 >"})),
+    "FLW007": document({"call": None, "ref": "a.b"}),
+    "FLW008": aggregated({"name": "f", "call": "up.op"}, {"name": "f", "call": "up.op"}),
+    "FLW009": aggregated({"name": "f", "call": "up.change", "semantics": {"safe": True}}),
+    "FLW010": document(flow({"name": "one", "call": "up.op", "onError": "continue"})),
+    "FLW011": document(
+        flow(
+            {"name": "one", "call": "up.op"},
+            mappings=[{"target": "a", "value": "$.one.a"}],
+            outputParameters=[{"name": "b", "type": "string"}],
+        )
+    ),
     "FWD001": document(more=[forwarding({"targetNamespace": "upp"})]),
     "FWD002": document(more=[forwarding({"targetNamespace": "up", "trustedHeaders": ["Connection"]})]),
     "FWD003": document(

@@ -22,14 +22,6 @@ def edited(old: str, new: str) -> str:
             ("  - type: mcp", "  - {type: control, port: 1}\n  - type: mcp"),
             "`control` servers are not served by this version",
         ),
-        (
-            (CHANGES, "- {name: change, steps: [{name: id, type"),
-            "`steps` is not run by this version: the operation is left out",
-        ),
-        (
-            (CHANGES, "- {name: change, ref: a.b, x-not: [{name: id, type"),
-            "`ref` is not run by this version: the operation is left out",
-        ),
         ((CHANGES, "- {name: change, x-not: [{name: id, type"), "the operation has no `call`: it is left out"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from capably.diagnostics import Diagnostic
-from capably.rules import inputs, references, requests, resources, security, servers, skills, variables
+from capably.rules import flows, inputs, references, requests, resources, security, servers, skills, variables
 from capably.rules.table import RULES, Rule
 
 QUIET = Path(__file__).with_name("quiet.yaml").read_text(encoding="utf-8")
@@ -29,6 +29,24 @@ SKILL = "  exposes:\n  - {type: skill, namespace: skills, port: 7070, skills: [{
 
 def skill(name: str = "s", more: str = "") -> Edit:
     return MORE_SERVERS, SKILL.replace("NAME", name).replace("MORE", more)
+
+
+EXPOSES = "  exposes:\n  - type: rest"
+READ_CALL = "{method: GET, name: read, call: up.read, inputParameters: [{name: id, in: path}]}"
+
+
+def shared(semantics: str, call: str = "read") -> list[Edit]:
+    """The REST operation `read` refers to a flow of an aggregate, which calls `up.<call>`."""
+    flow = f"{{name: f, semantics: {{{semantics}}}, call: up.{call}, inputParameters: [{{name: id, type: string}}]}}"
+    return [
+        (EXPOSES, f"  aggregates:\n  - namespace: fleet\n    flows: [{flow}]\n{EXPOSES}"),
+        (READ_CALL, READ_CALL.replace("call: up.read", "ref: fleet.f")),
+    ]
+
+
+def stepped(keys: str) -> list[Edit]:
+    """The tool `read` has one step, with more keys."""
+    return [(READS, READS.replace("call: up.read", f"steps: [{{name: s, type: call, call: up.read{keys}}}]"))]
 
 
 SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
@@ -262,6 +280,30 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "SEC005 33:5",
         "over stdio callers are not authenticated: whoever starts the server may use it",
     ),
+    (
+        flows.semantics_at_odds,
+        shared("safe: false"),
+        "FLW009 31:18",
+        "`fleet.f` changes something, but it is exposed as GET",
+    ),
+    (
+        flows.semantics_at_odds,
+        shared("safe: true", "change"),
+        "FLW009 23:41",
+        "`fleet.f` is said to be safe, but it makes a PUT request",
+    ),
+    (
+        flows.extension_used,
+        stepped(", condition: 'true'"),
+        "FLW010 34:65",
+        "`condition` is an extension of capably: no published version of the language has it",
+    ),
+    (
+        flows.extension_used,
+        [(READS, READS.replace("call: up.read", "confirm: true, call: up.read"))],
+        "FLW010 34:20",
+        "`confirm` is an extension of capably: no published version of the language has it",
+    ),
 ]
 
 STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
@@ -290,6 +332,9 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     ),
     (servers.forward_twice, [(FIRST_ROUTE, f"{FORWARD}{FORWARD.replace('/all', '/other')}{FIRST_ROUTE}")]),
     (servers.nothing_served, [("call: up.change", "calls: up.change")]),
+    (flows.semantics_at_odds, shared("safe: true, idempotent: true")),
+    (flows.semantics_at_odds, shared("idempotent: true", "change")),
+    (flows.extension_used, stepped("")),
     (servers.part_not_served, []),
     (servers.part_not_served, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),
     (servers.forward_twice, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),

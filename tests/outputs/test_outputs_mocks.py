@@ -114,8 +114,6 @@ def test_with_gives_a_mock_its_own_names(mock: Any) -> None:
         ([{"name": "a", "type": "string"}], {}),
         ([{"name": "a", "value": "$.a"}], {}),
         (None, {}),
-        (SHIP, {"ref": "fleet.get-ship"}),
-        (SHIP, {"steps": [{"name": "one", "type": "call", "call": "up.op"}]}),
     ],
 )
 def test_what_states_no_value_or_does_more_is_no_mock(mock: Any, outputs: Any, exposed: Any) -> None:

@@ -1,7 +1,7 @@
 """Every diagnostic code: what it says, why it matters, what to do. ``capably explain`` and the reference page show it.
 
 Codes are stable: a code keeps its meaning, and one that is withdrawn is not used again. Families: DOC the document,
-REF references, VAR variables, IMP imports, INP inputs, REQ requests, BOD bodies, FWD forwards, OUT outputs,
+REF references, VAR variables, IMP imports, INP inputs, REQ requests, BOD bodies, FWD forwards, OUT outputs, FLW flows,
 AUT authentication, SRV servers, SKL skills, SEC security, OAS OpenAPI documents that are mocked, CAS case files,
 SCR scripts, CNT content, RES resources, PRM prompts.
 """
@@ -9,6 +9,7 @@ SCR scripts, CNT content, RES resources, PRM prompts.
 from capably.codes.access import ACCESS
 from capably.codes.cases import CASES
 from capably.codes.code import Code
+from capably.codes.flows import FLOWS
 from capably.codes.offers import OFFERS
 from capably.codes.openapi import OPENAPI
 from capably.codes.scripts import SCRIPTS
@@ -336,5 +337,6 @@ CODES: dict[str, Code] = {
     **OPENAPI,
     **CASES,
     **SCRIPTS,
+    **FLOWS,
     **OFFERS,
 }

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from capably.diagnostics import Diagnostic, Span, error, nearest, warning
-from capably.document import Node, Scalar, plain
+from capably.document import Mapping as MappingNode
+from capably.document import Node, Scalar, Sequence, plain, walk
 from capably.expr.names import find_name
 from capably.expr.reference import GENERIC_SCOPES, InputReference, StrayReference, read_reference, strip_scope
-from capably.expr.source import Constant, FromInput, Source, Text
+from capably.expr.source import Constant, Fields, FromInput, Items, Source, Text
 from capably.expr.template import Hole, cut, holes
 from capably.plan.choices import is_choice, not_a_choice
 from capably.plan.intake import Front, Intake
@@ -159,8 +160,10 @@ class Binder:
 
     def value(self, node: Node, target: TargetParameter | None = None) -> Source:
         """What a value in ``with`` means: a caller's input, a path into results, a template, or a constant."""
-        if not isinstance(node, Scalar) or not isinstance(node.value, str):
-            return Constant(plain(node))
+        if not isinstance(node, Scalar):
+            return self.compose(node) if any(_has_reference(leaf) for leaf in walk(node)) else Constant(plain(node))
+        if not isinstance(node.value, str):
+            return Constant(node.value)
         text = node.text.strip()
         if text.startswith(("$.", "$[")) and self._place.results.names and not text.startswith("$this."):
             return self._place.results.path(text, node.span)
@@ -180,6 +183,18 @@ class Binder:
             advice = f"a caller's input is `{self._scopes[0]}.name`"
             self._found.append(error("REF005", message, node.span, advice))
         return self.text(node.text, node.span)
+
+    def path(self, text: str, span: Span) -> Source:
+        """The source of a JSONPath into earlier results."""
+        return self._place.results.path(text, span)
+
+    def compose(self, node: Node) -> Source:
+        """A value of templates and paths, each leaf on its own so that types survive."""
+        if isinstance(node, MappingNode):
+            return Fields(tuple((name, self.compose(entry.value)) for name, entry in node.entries.items()))
+        if isinstance(node, Sequence):
+            return Items(tuple(self.compose(item) for item in node.items))
+        return self.value(node)
 
     def _bind_with(self, key: str, node: Node) -> None:
         names = [item.name for item in self._candidate.parameters]
@@ -242,3 +257,9 @@ class Binder:
 
     def _target(self, name: str) -> TargetParameter:
         return next(item for item in self._candidate.parameters if item.name == name)
+
+
+def _has_reference(node: Node) -> bool:
+    return (
+        isinstance(node, Scalar) and isinstance(node.value, str) and ("{{" in node.text or node.text.startswith("$."))
+    )

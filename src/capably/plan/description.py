@@ -57,7 +57,8 @@ InputDescription = TypedDict(
         "type": Annotated[str, Meta(description="Its JSON type.")],
         "required": bool,
         "from": Annotated[
-            str, Meta(description="What made it known: declared, route, with, target (what is called) or template.")
+            str,
+            Meta(description="What made it known: declared, route, with, target (what is called), flow or template."),
         ],
         "description": str,
     },

@@ -18,9 +18,13 @@ DEFAULT_MAX_BYTES = 10 * 2**20
 
 
 def compile_format(
-    operation: ConsumedOperation, server: Exposes, exposed: Exposed, read: ReadFile, found: list[Diagnostic]
+    operation: ConsumedOperation,
+    server: Exposes | None,
+    exposed: Exposed | None,
+    read: ReadFile,
+    found: list[Diagnostic],
 ) -> RawFormat:
-    """How the answers of an operation are read when a server calls it for an exposed one."""
+    """How the answers of an operation are read when a server calls it for an exposed one, or a flow in a step."""
     written = operation.output_raw_format
     name = (written or "json").strip().lower()
     if name not in FORMATS:
@@ -54,14 +58,14 @@ def _schema(name: str, operation: ConsumedOperation, read: ReadFile, found: list
     return None
 
 
-def _max_bytes(operation: ConsumedOperation, server: Exposes, found: list[Diagnostic]) -> int:
+def _max_bytes(operation: ConsumedOperation, server: Exposes | None, found: list[Diagnostic]) -> int:
     """The operation's cap, else the server's, else the default."""
     if operation.max_binary_size:
         return _size(operation.max_binary_size, operation, found)
     return max_bytes_of(server, found)
 
 
-def max_bytes_of(server: Exposes, found: list[Diagnostic]) -> int:
+def max_bytes_of(server: Exposes | None, found: list[Diagnostic]) -> int:
     """The most that a binary answer of a server holds, in bytes."""
     written = server.max_binary_size if isinstance(server, ExposesRest | ExposesMcp) else None
     return _size(written, server, found) if written else DEFAULT_MAX_BYTES
@@ -76,7 +80,7 @@ def _size(written: str, record: Record, found: list[Diagnostic]) -> int:
     return size
 
 
-def _media_type(operation: ConsumedOperation, exposed: Exposed) -> str | None:
+def _media_type(operation: ConsumedOperation, exposed: Exposed | None) -> str | None:
     stated = (operation.output_media_type or "").strip()
     if stated:
         return stated

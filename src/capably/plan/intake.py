@@ -96,6 +96,12 @@ class Intake:
         self._referred.add(given)
         return FromInput(given)
 
+    def inherit(self) -> None:
+        """Know that what was inferred so far is declared by the flow that is referred to."""
+        for name, item in self._inputs.items():
+            if item.origin is Origin.TARGET:
+                self._inputs[name] = replace(item, origin=Origin.FLOW)
+
     def has(self, name: str) -> bool:
         """Whether a name is known by exactly these letters."""
         return name in self.fixed or name in self._inputs

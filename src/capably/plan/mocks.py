@@ -4,15 +4,16 @@ from capably.document import Mapping
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
 from capably.model.contents import Content
 from capably.model.exposes import Exposed, Resource, Tool
+from capably.model.flows import AggregateFlow
 from capably.plan.outputs import has_fixed_value
 from capably.plan.resources import stated_piece
 from capably.plan.target import Candidate
 
 
-def is_mock(exposed: Exposed) -> bool:
-    """Whether an exposed operation answers by itself."""
-    calls = exposed.call is not None or bool(exposed.steps) or exposed.ref is not None
-    return not calls and (has_fixed_value(exposed.outputs) or bool(stated_contents(exposed)))
+def states_a_value(doing: Exposed | AggregateFlow) -> bool:
+    """Whether what is done is to answer by itself."""
+    stated = has_fixed_value(doing.outputs) or (isinstance(doing, Exposed) and bool(stated_contents(doing)))
+    return doing.call is None and not doing.steps and stated
 
 
 def stated_contents(exposed: Exposed) -> tuple[Content, ...]:

@@ -56,6 +56,7 @@ class Origin(StrEnum):
     ROUTE = "route"
     WITH = "with"
     TARGET = "target"
+    FLOW = "flow"
     TEMPLATE = "template"
 
 

@@ -19,7 +19,12 @@ CompileText: TypeAlias = Callable[[str, Node], Source]
 
 
 def compile_answer(
-    outputs: tuple[Output, ...], compile_text: CompileText, found: list[Diagnostic], *, is_mock: bool = False
+    outputs: tuple[Output, ...],
+    compile_text: CompileText,
+    found: list[Diagnostic],
+    *,
+    is_mock: bool = False,
+    is_flow: bool = False,
 ) -> Answer:
     """The answer that a list of outputs declares; problems are added to ``found``.
 
@@ -28,8 +33,9 @@ def compile_answer(
         compile_text: compiles templates in fixed values.
         found: takes the problems.
         is_mock: nothing is called: fixed values are the whole answer, mappings say nothing.
+        is_flow: the value is made of steps: an object whose properties say no path is found by its name.
     """
-    shaper = _Shaper(compile_text, found, is_mock=is_mock)
+    shaper = _Shaper(compile_text, found, is_mock=is_mock, is_flow=is_flow)
     names = [output.name for output in outputs]
     if names and all(names):
         return Answer(named=shaper.named(outputs))
@@ -67,6 +73,7 @@ class _Shaper:
     compile_text: CompileText
     found: list[Diagnostic]
     is_mock: bool
+    is_flow: bool
 
     def shape(self, output: Output, name: str | None) -> Shape | None:
         """The shape of an output; ``name`` is the property it fills."""
@@ -115,7 +122,8 @@ class _Shaper:
         node = output.mapping if output.mapping is not None else output.value
         if node is None:
             # An object of properties is composed from the node above it; anything else is found there by its name.
-            return ROOT if name is None or output.properties is not None else Path(f"$['{name}']", (name,))
+            is_composed = output.properties is not None and not (self.is_flow and not _says_paths(output.properties))
+            return ROOT if name is None or is_composed else Path(f"$['{name}']", (name,))
         if not isinstance(node, Scalar):
             self.found.append(error("OUT002", "`mapping` must be a JSONPath", node.span, "such as `$.data.id`"))
             return None
@@ -159,6 +167,19 @@ class _Shaper:
     def nested(self, node: Node, name: str | None) -> Shape | None:
         output = decode_record(Output, node, "outputParameters", self.found)
         return self.shape(output, name) if output is not None else None
+
+
+def _says_paths(properties: Node) -> bool:
+    """Whether one of an object's properties, or of theirs, says where it is found."""
+    if not isinstance(properties, Mapping):
+        return False
+    parts = [entry.value for entry in properties.entries.values() if isinstance(entry.value, Mapping)]
+    return any(
+        part.get("mapping") is not None
+        or part.get("value") is not None
+        or ((inner := part.get("properties")) is not None and _says_paths(inner))
+        for part in parts
+    )
 
 
 def _expected(output: Output, name: str | None) -> Expected:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from capably.diagnostics import Diagnostic, Span
 from capably.model.consumes import Consumes
-from capably.model.exposes import Exposed, ExposedResource, Exposes
+from capably.model.exposes import ExposedResource, Exposes
 from capably.model.fields import Record
 from capably.model.skills import Skill
 from capably.plan.operation import Forward, Operation, Plan, ResourcePlan, ServerPlan, SkillPlan, SkillTool
@@ -20,23 +20,30 @@ _OF_THE_ENTRY = ("baseUri", "inputParameters", "authentication", "tunnel")
 
 
 def parts_of(
-    server: Exposes, resource: ExposedResource | None, exposed: Exposed, called: Candidate | None
+    server: Exposes, resource: ExposedResource | None, doing: Iterable[Record], called: Iterable[Candidate]
 ) -> tuple[Span, ...]:
-    """The ranges of text that say what an operation does."""
-    return tuple(dict.fromkeys(_parts(server, resource, exposed, called)))
+    """The ranges of text that say what an operation does.
+
+    Args:
+        server: its server.
+        resource: the resource it belongs to, on a REST server.
+        doing: the operation, and the flow it refers to.
+        called: the consumed operations it calls.
+    """
+    return tuple(dict.fromkeys(_parts(server, resource, doing, called)))
 
 
 def _parts(
-    server: Exposes, resource: ExposedResource | None, exposed: Exposed, called: Candidate | None
+    server: Exposes, resource: ExposedResource | None, doing: Iterable[Record], called: Iterable[Candidate]
 ) -> Iterator[Span]:
-    yield exposed.node.span
+    yield from (record.node.span for record in doing)
     yield from _written(server, "inputParameters", "authentication")
     if resource is not None:
         yield from _written(resource, "path", "inputParameters")
-    if called is not None:
-        yield called.operation.node.span
-        yield from _written(called.resource, "path", "inputParameters")
-        yield from _written(called.consumes, *_OF_THE_ENTRY)
+    for candidate in called:
+        yield candidate.operation.node.span
+        yield from _written(candidate.resource, "path", "inputParameters")
+        yield from _written(candidate.consumes, *_OF_THE_ENTRY)
 
 
 def parts_of_forward(server: Exposes, resource: ExposedResource, entry: Consumes) -> tuple[Span, ...]:

@@ -14,6 +14,7 @@ from capably.document import plain
 from capably.expr.names import Match, find_name, fold
 from capably.expr.template import Hole, cut
 from capably.model.exposes import Exposed
+from capably.model.flows import AggregateFlow, StepRecord
 from capably.plan.target import Candidate
 
 
@@ -21,7 +22,7 @@ from capably.plan.target import Candidate
 class Caller:
     """An exposed operation that calls: what of it is evidence. ``nth`` counts its server's calls of the same name."""
 
-    exposed: Exposed
+    exposed: Exposed | AggregateFlow | StepRecord
     call: str
     span: Span
     nth: int

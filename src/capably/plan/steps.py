@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from capably.diagnostics import Span
 from capably.expr.condition import Condition
@@ -138,10 +138,12 @@ class Loop:
     """
 
     over: Source
-    item: str = "item"
-    index: str = "index"
-    at_once: int = 4
-    most: int = 1000
+    item: str
+    index: str
+    at_once: int
+    most: int
+    at_once_usually: ClassVar[int] = 4
+    most_usually: ClassVar[int] = 1000
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,11 @@ def inputs_inferred(_capability: Capability, compiled: Compiled) -> Iterator[Dia
         yield warning("INP001", message, inferred[0].span, advice)
 
 
+_STATED = frozenset({Origin.DECLARED, Origin.FLOW})
+
+
 def _is_inferred(operation: Operation) -> bool:
-    return bool(operation.inputs) and all(item.origin is not Origin.DECLARED for item in operation.inputs)
+    return bool(operation.inputs) and all(item.origin not in _STATED for item in operation.inputs)
 
 
 def schema_unusable(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:

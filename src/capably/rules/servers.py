@@ -4,7 +4,9 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
 from capably.diagnostics import Diagnostic, Span, error, warning
+from capably.document import Mapping, Scalar
 from capably.model.capability import Capability
+from capably.model.consumes import Consumes
 from capably.plan.compile import Compiled
 from capably.plan.operation import Kind, Operation, Route
 
@@ -39,9 +41,22 @@ def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagn
 def part_not_served(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
     """Ways to an API that this version does not take."""
     for entry in capability.consumes:
-        if entry.tunnel is not None:
-            message = f"`{entry.namespace}` is reached through a tunnel, which this version does not open"
-            yield error("DOC013", message, entry.key_span("tunnel"), "remove `tunnel` to reach it directly")
+        yield from _tunnel(entry)
+
+
+def _tunnel(entry: Consumes) -> Iterator[Diagnostic]:
+    """An API behind a tunnel: reached directly where the document allows that, else not at all."""
+    if entry.tunnel is None:
+        return
+    fallback = entry.tunnel.get("fallback") if isinstance(entry.tunnel, Mapping) else None
+    span = entry.key_span("tunnel")
+    if isinstance(fallback, Scalar) and fallback.text.lower() == "direct":
+        message = f"`{entry.namespace}` is reached directly: this version opens no tunnels"
+        yield warning("DOC013", message, span, "`fallback: direct` allows it; write `fallback: fail` to forbid it")
+        return
+    message = f"`{entry.namespace}` is reached through a tunnel, which this version does not open"
+    advice = "nothing is wrong with the document; `fallback: direct` in `tunnel` allows to reach it without"
+    yield error("DOC013", message, span, advice)
 
 
 def namespace_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 from capably.diagnostics import Diagnostic
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled
-from capably.rules import inputs, references, requests, resources, security, servers, skills, variables
+from capably.rules import flows, inputs, references, requests, resources, security, servers, skills, variables
 
 Rule: TypeAlias = Callable[[Capability, Compiled], Iterator[Diagnostic]]
 
@@ -20,6 +20,8 @@ RULES: tuple[Rule, ...] = (
     requests.value_not_allowed,
     requests.header_of_the_connection,
     requests.style_out_of_place,
+    flows.semantics_at_odds,
+    flows.extension_used,
     servers.nothing_served,
     servers.part_not_served,
     servers.namespace_twice,
