@@ -164,25 +164,29 @@ class Binder:
             return self.compose(node) if any(_has_reference(leaf) for leaf in walk(node)) else Constant(plain(node))
         if not isinstance(node.value, str):
             return Constant(node.value)
-        text = node.text.strip()
-        if text.startswith(("$.", "$[")) and self._place.results.names and not text.startswith("$this."):
-            return self._place.results.path(text, node.span)
-        placeholder = text[1:-1]
+        known = self._reference(node.text.strip(), target, node.span)
+        return known if known is not None else self.text(node.text, node.span)
+
+    def _reference(self, text: str, target: TargetParameter | None, span: Span) -> Source | None:
+        """What a text refers to as a whole; ``None`` when it is a template or a constant."""
+        results, placeholder = self._place.results, text[1:-1]
+        if text.startswith(("$.", "$[")) and results.names and not text.startswith("$this."):
+            return results.path(text, span)
         if text == f"{{{placeholder}}}" and placeholder in self._front.placeholders:
-            return self._intake.refer(placeholder, target, node.span, Origin.WITH)
+            return self._intake.refer(placeholder, target, span, Origin.WITH)
         reference = read_reference(text, self._scopes)
         if isinstance(reference, InputReference):
-            return self._intake.refer(reference.name, target, node.span, Origin.WITH)
+            return self._intake.refer(reference.name, target, span, Origin.WITH)
         if isinstance(reference, StrayReference):
-            result = self._place.results.named(text, node.span)
-            if result is not None:
-                return result
-            self._stray(text, reference, node.span)
-        elif text.startswith("$."):
+            result = results.named(text, span)
+            if result is None:
+                self._stray(text, reference, span)
+            return result
+        if text.startswith("$."):
             message = f"`{text}` is a path into earlier results, and this operation has none"
             advice = f"a caller's input is `{self._scopes[0]}.name`"
-            self._found.append(error("REF005", message, node.span, advice))
-        return self.text(node.text, node.span)
+            self._found.append(error("REF005", message, span, advice))
+        return None
 
     def path(self, text: str, span: Span) -> Source:
         """The source of a JSONPath into earlier results."""

@@ -68,7 +68,7 @@ def _max_bytes(operation: ConsumedOperation, server: Exposes | None, found: list
 def max_bytes_of(server: Exposes | None, found: list[Diagnostic]) -> int:
     """The most that a binary answer of a server holds, in bytes."""
     written = server.max_binary_size if isinstance(server, ExposesRest | ExposesMcp) else None
-    return _size(written, server, found) if written else DEFAULT_MAX_BYTES
+    return _size(written, server, found) if server is not None and written else DEFAULT_MAX_BYTES
 
 
 def _size(written: str, record: Record, found: list[Diagnostic]) -> int:
