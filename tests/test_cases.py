@@ -232,6 +232,22 @@ def test_a_secret_of_the_command_line_is_not_shown(tell: Tell) -> None:
     assert "hide-me" not in ended.out
 
 
+def test_a_value_for_nothing_is_told_with_the_nearest_name(tell: Tell) -> None:
+    ended = tell(RIGHT, head=HEAD.replace("TOKEN: made-up", "TOKEN: made-up, TOKE: a"))
+    assert "error[CAS002]: no variable has the name `TOKE`\n --> a.case:2:25\n" in ended.out
+    assert "  = help: did you mean `TOKEN`?\n" in ended.out
+    assert ended.code == 1
+
+
+def test_variables_of_a_base_uri_may_be_given_and_need_not(tell: Tell, folder: Path) -> None:
+    path = folder / "fleet.yaml"
+    text = path.read_text(encoding="utf-8").replace("https://up.test/v1", "https://{{region}}.up.test/{{version}}")
+    path.write_text(text, encoding="utf-8")
+    head = HEAD.replace("TOKEN: made-up", "TOKEN: made-up, version: v1")
+    assert tell(RIGHT, head=head).out == "1 story, 2 runs: 2 passed in T s\n"
+    assert tell(RIGHT, "--set", "other=1", head=head.replace("version", "region: eu, version")).code == 0
+
+
 def test_the_environment_is_not_read(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "real")
     assert "a value is missing" in tell(RIGHT, head="document: ./fleet.yaml\nstories:\n").out

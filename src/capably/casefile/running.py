@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,17 +11,18 @@ from typing import Any
 
 import aiohttp
 
+from capably import document
 from capably.app import RefusedError, open_documents, running
 from capably.casefile.callers import Came, ToolCall, over_mcp, over_rest
 from capably.casefile.comparing import Difference
 from capably.casefile.judging import judged
 from capably.casefile.reading import Case, reply_of
+from capably.casefile.records import CaseFile
 from capably.casefile.runs import Run, runs_of
 from capably.casefile.upstream import Script, scripted
-from capably.diagnostics import Diagnostic, Span
-from capably.document import Scalar
+from capably.diagnostics import Diagnostic, Span, did_you_mean, error
 from capably.errors import CommandError
-from capably.examine import Examined, examine
+from capably.examine import Examined, examine, examine_with
 from capably.plan.operation import Plan
 from capably.plan.variables import Given
 from capably.settings import Settings
@@ -85,10 +86,12 @@ async def _run_case(case: Case, sets: Mapping[str, str], wanted: str, turn: asyn
         examined = await asyncio.to_thread(examine, path)
         if examined.compiled is None or not examined.is_served:
             return Told(case, (), _as_written(case, examined), {**texts, **examined.texts})
-        found: list[Diagnostic] = []
+        found = list(_unknown_names(case.record, examined))
         runs = [run for story in case.record.stories for run in runs_of(story, examined.compiled.plan, found)]
         given = Given(sets={**sets, **(case.record.given or {})})
-        table = _Table(case, path, given, examined.compiled.plan, _bases(examined, given), sets)
+        bases = _bases(examined, given)
+        given = replace(given, sets=await _used(path, given.sets, bases))
+        table = _Table(case, path, given, examined.compiled.plan, bases, sets)
         chosen = [run for run in runs if wanted in table.result(run).name.casefold()]
         results = await asyncio.gather(*(table.played(run, turn) for run in chosen))
         problems = (*_as_written(case, examined), *found) if found else ()
@@ -97,9 +100,31 @@ async def _run_case(case: Case, sets: Mapping[str, str], wanted: str, turn: asyn
 
 def _as_written(case: Case, examined: Examined) -> tuple[Diagnostic, ...]:
     """The errors of a document, at their places in the case file when it stands there."""
-    if case.record is not None and isinstance(case.record.document, Scalar):
+    if case.record is not None and isinstance(case.record.document, document.Scalar):
         return examined.errors
     return tuple(replace(item, span=replace(item.span, file=str(case.path))) for item in examined.errors)
+
+
+def _names(examined: Examined) -> set[str]:
+    """What values can be given for."""
+    variables = examined.compiled.variables if examined.compiled is not None else ()
+    return {name for variable in variables for name in variable.names}
+
+
+def _unknown_names(record: CaseFile, examined: Examined) -> Iterator[Diagnostic]:
+    """Values that a case gives to variables no document has."""
+    names = _names(examined)
+    node = record.node.get("given")
+    for name in record.given or {}:
+        if name not in names and isinstance(node, document.Mapping):
+            advice = did_you_mean(name, sorted(names)) or ("the document has no variables",)
+            yield error("CAS002", f"no variable has the name `{name}`", node.key_span(name), *advice)
+
+
+async def _used(path: Path, sets: Mapping[str, str], bases: Mapping[str, str]) -> dict[str, str]:
+    """The values that are used when the upstreams are scripted: variables of base URIs are not, then."""
+    names = _names(await examine_with(path, Given(upstreams=dict.fromkeys(bases, "http://127.0.0.1")), reveal=False))
+    return {name: value for name, value in sets.items() if name in names}
 
 
 def _bases(examined: Examined, given: Given) -> dict[str, str]:
@@ -141,8 +166,8 @@ class _Table:
                 async with asyncio.timeout(LONGEST_S):
                     came = await self.answer(run, script)
                 found = (*script.outcome(), *judged(run.story, came))
-            except (CommandError, TimeoutError, aiohttp.ClientError) as error:
-                problem = _told(error)
+            except (CommandError, TimeoutError, aiohttp.ClientError) as reason:
+                problem = _told(reason)
             seconds = time.perf_counter() - start
             found, asked = tuple(map(self.without_secrets, found)), tuple(map(self.hidden, script.asked))
             body = came.body if came is not None else None
