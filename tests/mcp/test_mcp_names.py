@@ -47,4 +47,4 @@ def test_the_written_name_is_the_title_and_the_safe_one_is_called(server: Server
     params = b'{"name":"get_runs","arguments":{"threadId":"t"}}'
     call = protocol.handle(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":' + params + b"}", NO_HEADERS)
     assert isinstance(call, Call)
-    assert call.operation.name == "get runs"
+    assert call.name == "get runs"

@@ -10,6 +10,7 @@ from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault, Outcome
 from capably.servers.mcp_call import Call
 from capably.servers.mcp_eras import NO_HEADERS, Context, Era
+from capably.servers.mcp_features import Work
 from capably.servers.mcp_messages import Reply
 from capably.servers.mcp_protocol import Protocol
 
@@ -45,6 +46,11 @@ def _call(protocol: Protocol, raw: bytes) -> Call:
     call = protocol.handle(raw, NO_HEADERS)
     assert isinstance(call, Call)
     return call
+
+
+def _work(call: Call) -> Work:
+    assert isinstance(call.work, Work)
+    return call.work
 
 
 @pytest.mark.parametrize(
@@ -137,15 +143,15 @@ def test_notifications_are_taken_and_answered_with_nothing(
 def test_a_tool_call_is_handed_out_to_be_performed(protocol: Protocol, params: dict[str, Any], era: Era) -> None:
     arguments = {"threadId": "t", "runId": "r", "body": {"a": None}}
     call = _call(protocol, _request("tools/call", {"name": "aimlapi-update-run", "arguments": arguments, **params}))
-    assert call.operation.name == "aimlapi-update-run"
-    assert call.inputs == {"threadId": "t", "runId": "r", "body": {"a": None}}
+    assert call.name == "aimlapi-update-run"
+    assert _work(call).inputs == {"threadId": "t", "runId": "r", "body": {"a": None}}
     assert call.era is era
 
 
 def test_the_answer_of_a_call_embeds_the_upstream_body_untouched(protocol: Protocol) -> None:
     body = b'{ "big": 123456789012345678901234567890, "float": 1.10, "text": "\\u00e9" }'
     call = _call(protocol, _request("tools/call", {"name": "aimlapi-get-runs", "arguments": {"threadId": "t"}}))
-    reply = call.answer(Outcome(200, "application/json", body))
+    reply = call.answer(_work(call), Outcome(200, "application/json", body))
     assert reply.status == 200
     assert b'"structuredContent":' + body in reply.body
     assert json.loads(reply.body)["result"] == {
@@ -158,7 +164,8 @@ def test_the_answer_of_a_call_embeds_the_upstream_body_untouched(protocol: Proto
 def test_every_modern_result_of_a_call_has_the_marks_of_its_era(protocol: Protocol) -> None:
     raw = _modern("tools/call", name="aimlapi-get-runs", arguments={"threadId": "t"})
     fault = Fault(504, "upstream-timeout", "The upstream API did not answer in time", "30 s have passed")
-    replies = [_call(protocol, raw).answer(Outcome(200, None)), _call(protocol, raw).refuse(fault)]
+    call = _call(protocol, raw)
+    replies = [call.answer(_work(call), Outcome(200, None)), call.refuse(fault)]
     results = [json.loads(reply.body)["result"] for reply in replies]
     results.append(_result(protocol, _modern("tools/call", name="aimlapi-get-runs", arguments={})))
     assert [result["isError"] for result in results] == [False, True, True]

@@ -26,6 +26,7 @@ class Argument(Record):
     description: str | None = key("description", "What it means.")
     required: bool | None = key("required", "Whether the prompt needs it (it does unless this is false).")
     enum: Node | None = key("enum", "Values that clients are offered.", since=OURS)
+    elicit: str | None = key("elicit", "What a person is asked when it is required and not given.", since=OURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,17 @@ from capably.plan.content import StatedContent
 
 @dataclass(frozen=True, slots=True)
 class ArgumentPlan:
-    """What a prompt is filled with; ``choices`` are the values clients are offered."""
+    """What a prompt is filled with.
+
+    ``choices`` are the values clients are offered, ``question`` is what a person is asked when it is missing.
+    """
 
     name: str
     title: str
     description: str
     required: bool
     choices: tuple[str, ...] = ()
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ class _Compiler:
                 description=argument.description or "",
                 required=argument.required is not False,
                 choices=tuple(as_text(choice) for choice in choices) if isinstance(choices, list) else (),
+                question=argument.elicit or "",
             )
 
     def messages(self) -> Iterator[tuple[str, StatedContent]]:

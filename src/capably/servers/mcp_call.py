@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from capably.plan.caller import Ability, Question
-from capably.plan.operation import Inputs, Operation
 from capably.plan.outcome import Fault, Outcome
 from capably.servers.mcp_eras import CAPABILITIES_KEY, LOG_LEVEL_KEY, STATUSES, Context, Era
-from capably.servers.mcp_features import Marks, Work
+from capably.servers.mcp_features import Dialogue, Marks, Work
 from capably.servers.mcp_messages import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -106,7 +105,7 @@ def capability_of(question: Question) -> str:
 class Call:
     """Work that a request asked for. ``memory`` is what earlier rounds of the call gave."""
 
-    work: Work
+    work: Work | Dialogue
     message: Message
     marks: Marks
     client: Client
@@ -115,14 +114,9 @@ class Call:
     memory: Memory = field(default_factory=Memory)
 
     @property
-    def operation(self) -> Operation:
-        """What is to be run."""
-        return self.work.operation
-
-    @property
-    def inputs(self) -> Inputs:
-        """What it is to be run with."""
-        return self.work.inputs
+    def name(self) -> str:
+        """What it is called in log messages."""
+        return self.work.name if isinstance(self.work, Dialogue) else self.work.operation.name
 
     @property
     def era(self) -> Era:
@@ -134,17 +128,21 @@ class Call:
         """The id of the request."""
         return self.message.id
 
-    def answer(self, outcome: Outcome) -> Reply:
-        """The reply when the run ended; an upstream failure is a result as well."""
+    def answer(self, work: Work, outcome: Outcome) -> Reply:
+        """The reply when the work has been run; an upstream failure is a result as well."""
         try:
-            return self._reply(self.work.tell(outcome))
+            return self.end(work.tell(outcome))
         except ProtocolError as error:
             return self.fail(error)
+
+    def end(self, result: bytes) -> Reply:
+        """The reply that holds a result."""
+        return Reply(200, encode_result(self.request_id, result))
 
     def refuse(self, fault: Fault) -> Reply:
         """The reply when the run gave no outcome."""
         try:
-            return self._reply(self.work.tell_fault(fault))
+            return self.end(self.work.tell_fault(fault))
         except ProtocolError as error:
             return self.fail(error)
 
@@ -160,7 +158,7 @@ class Call:
             method, params = asked_as(question, self.era)
             requests[question.key] = {"method": method, "params": params}
         fields = {"resultType": "input_required", "inputRequests": requests, "requestState": state}
-        return self._reply(self.marks.result(fields))
+        return self.end(self.marks.result(fields))
 
     def fail(self, error: ProtocolError) -> Reply:
         """The reply when the message turned out to be wrong while it ran."""
@@ -169,9 +167,6 @@ class Call:
     def crash(self) -> Reply:
         """The reply when the run broke down; what happened is for the log, not for the caller."""
         return internal_error(self.era, self.request_id)
-
-    def _reply(self, result: bytes) -> Reply:
-        return Reply(200, encode_result(self.request_id, result))
 
 
 def memory_of(message: Message, principal: str, seal: Seal) -> Memory:

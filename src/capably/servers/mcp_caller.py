@@ -67,7 +67,7 @@ class McpCaller:
     async def log(self, level: str, text: str) -> None:
         """Tell something worth knowing, if the client wants to know it."""
         if self._say is not None and self._client.wants(level):
-            params = {"level": level, "logger": self._call.operation.name, "data": text}
+            params = {"level": level, "logger": self._call.name, "data": text}
             await self._say(encode_notification("message", params))
 
     def _answers(self, questions: Sequence[Question]) -> tuple[Answer, ...]:

@@ -5,13 +5,14 @@ is asked once for each era, when the server is built, and listed in the table of
 to know of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from capably.plan.caller import Caller
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Fault, Outcome
 from capably.servers.mcp_eras import SERVER_INFO_KEY, Context, Era
@@ -58,6 +59,18 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Dialogue:
+    """What has to be asked before a message can be answered, when nothing is run.
+
+    ``hold`` asks and gives the result as JSON; it may raise ``ProtocolError``, ``Fault`` and ``InputRequiredError``.
+    """
+
+    name: str
+    hold: Callable[[Caller], Awaitable[bytes]]
+    tell_fault: Callable[[Fault], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """A wish to be told of changes until the client hangs up or cancels (MCP 2026-07-28, Subscriptions).
 
@@ -73,7 +86,7 @@ class Listen:
     farewell: bytes
 
 
-Handler: TypeAlias = Callable[[Message, Context], bytes | Work | Listen]
+Handler: TypeAlias = Callable[[Message, Context], bytes | Work | Dialogue | Listen]
 """Answers one method: the result as JSON, or the work that will give it. Raises ``ProtocolError``."""
 
 

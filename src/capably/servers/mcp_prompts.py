@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from capably.diagnostics import did_you_mean
+from capably.plan.caller import Ability, Caller, Question
 from capably.plan.gate import Gate
 from capably.plan.operation import ServerPlan
+from capably.plan.outcome import Fault
 from capably.plan.prompt import ArgumentPlan, PromptPlan
 from capably.servers.gatekeeper.challenges import allow
 from capably.servers.mcp_eras import Context
-from capably.servers.mcp_features import ABSENT, Feature, Handler, Marks
+from capably.servers.mcp_features import ABSENT, Dialogue, Feature, Handler, Marks
 from capably.servers.mcp_messages import INVALID_PARAMS, Message, ProtocolError, shown
 from capably.servers.mcp_pages import listing
 from capably.servers.mcp_results import content_of
@@ -60,15 +62,55 @@ def _described(item: PromptPlan | ArgumentPlan) -> dict[str, str]:
 
 
 def _getting(by_name: Mapping[str, PromptPlan], gate: Gate | None, marks: Marks) -> Handler:
-    def get(message: Message, context: Context) -> bytes:
+    def get(message: Message, context: Context) -> bytes | Dialogue:
         prompt = prompt_named(by_name, message.params.get("name"))
         allow(gate, context.principal, prompt.scopes)
-        arguments = _checked(prompt, message.params.get("arguments"))
-        messages = [{"role": role, "content": content_of(content.tell(arguments))} for role, content in prompt.messages]
-        described = {"description": prompt.description} if prompt.description else {}
-        return marks.result({**described, "messages": messages})
+        given = message.params.get("arguments")
+        asked = _asked(prompt, given)
+        if not asked:
+            return _filled(prompt, _checked(prompt, given), marks)
+
+        async def hold(caller: Caller) -> bytes:
+            answer = await caller.ask(_question(prompt, asked))
+            if answer.action != "accept":
+                raise ProtocolError(INVALID_PARAMS, f"Invalid params: what `{prompt.name}` needs was not given")
+            told = {argument.name: answer.content.get(argument.name) for argument in asked}
+            return _filled(prompt, _checked(prompt, {**(given or {}), **told}), marks)
+
+        return Dialogue(prompt.name, hold, _refused)
 
     return get
+
+
+def _refused(fault: Fault) -> bytes:
+    raise ProtocolError(INVALID_PARAMS, f"Invalid params: {fault.detail}")
+
+
+def _asked(prompt: PromptPlan, given: object) -> tuple[ArgumentPlan, ...]:
+    """The arguments that are missing, when each of them can be asked for."""
+    if not isinstance(given, Mapping | None):
+        return ()
+    missing = tuple(argument for argument in prompt.arguments if _is_missing(argument, given or {}))
+    return missing if all(argument.question for argument in missing) else ()
+
+
+def _question(prompt: PromptPlan, asked: tuple[ArgumentPlan, ...]) -> Question:
+    """One form for all that is missing (MCP 2025-11-25, Elicitation: Requested Schema)."""
+    fields: dict[str, Any] = {}
+    for argument in asked:
+        fields[argument.name] = {"type": "string", "title": argument.title or argument.name}
+        if argument.description:
+            fields[argument.name]["description"] = argument.description
+        if argument.choices:
+            fields[argument.name]["enum"] = list(argument.choices)
+    schema = {"type": "object", "properties": fields, "required": list(fields)}
+    return Question(prompt.name, Ability.ELICIT, "\n".join(argument.question for argument in asked), schema)
+
+
+def _filled(prompt: PromptPlan, arguments: Mapping[str, str], marks: Marks) -> bytes:
+    messages = [{"role": role, "content": content_of(content.tell(arguments))} for role, content in prompt.messages]
+    described = {"description": prompt.description} if prompt.description else {}
+    return marks.result({**described, "messages": messages})
 
 
 def _checked(prompt: PromptPlan, given: object) -> Mapping[str, str]:

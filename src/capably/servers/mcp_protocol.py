@@ -19,7 +19,7 @@ from capably.servers.mcp_call import Call, client_of, error_reply, internal_erro
 from capably.servers.mcp_changes import LISTS, Changes, listening
 from capably.servers.mcp_completion import completion
 from capably.servers.mcp_eras import MODERN_VERSIONS, Context, Era, check_modern, era_of, negotiate
-from capably.servers.mcp_features import Handler, Listen, Part, Work, marks_of, merged
+from capably.servers.mcp_features import Dialogue, Handler, Listen, Part, Work, marks_of, merged
 from capably.servers.mcp_greeting import greeting
 from capably.servers.mcp_logging import logging as logging_part
 from capably.servers.mcp_messages import (
@@ -132,7 +132,7 @@ class Protocol:
             return _ACCEPTED
         check_modern(message, context)
         answer = self._handler(Era.MODERN, message.method)(message, context)
-        if isinstance(answer, Work):
+        if isinstance(answer, Work | Dialogue):
             return self._call(answer, message, context, memory_of(message, context.principal.subject, self._seal))
         if isinstance(answer, Listen):
             return answer
@@ -149,14 +149,14 @@ class Protocol:
             _notified(message, context.session)
             return _ACCEPTED
         answer = self._handler(Era.LEGACY, message.method)(message, context)
-        if isinstance(answer, Work):
+        if isinstance(answer, Work | Dialogue):
             return self._call(answer, message, context, Memory())
         if isinstance(answer, Listen):
             return answer
         reply = Reply(200, encode_result(message.id, answer))
         return replace(reply, session_id=self._begun(message, context)) if is_first else reply
 
-    def _call(self, work: Work, message: Message, context: Context, memory: Memory) -> Call:
+    def _call(self, work: Work | Dialogue, message: Message, context: Context, memory: Memory) -> Call:
         era = self._eras[era_of(message, context)]
         client = client_of(message, context, era.marks.era)
         return Call(work, message, era.marks, client, context.principal.subject, self._seal, memory)

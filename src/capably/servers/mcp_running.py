@@ -11,6 +11,7 @@ from capably.plan.caller import InputRequiredError, Invoke
 from capably.plan.outcome import Fault, Outcome
 from capably.servers.mcp_call import Call
 from capably.servers.mcp_caller import McpCaller, Say
+from capably.servers.mcp_features import Dialogue
 from capably.servers.mcp_messages import ProtocolError, Reply
 from capably.servers.mcp_state import Memory
 from capably.upstream.reply import UpstreamError
@@ -30,8 +31,10 @@ async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Repl
     caller = McpCaller(call, say)
     try:
         with _cancellable(call):
-            outcome = await invoke(call.operation, call.inputs, caller)
-            return call.answer(await _collected(outcome, cap))
+            work = call.work
+            if isinstance(work, Dialogue):
+                return call.end(await work.hold(caller))
+            return call.answer(work, await _collected(await invoke(work.operation, work.inputs, caller), cap))
     except InputRequiredError as needed:
         return call.come_again(needed.questions, Memory(caller.journal, call.memory.answers))
     except Fault as fault:
@@ -39,7 +42,7 @@ async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Repl
     except ProtocolError as error:
         return call.fail(error)
     except Exception:
-        _LOGGER.exception("the call of %s broke down", call.operation.name)
+        _LOGGER.exception("the call of %s broke down", call.name)
         return call.crash()
 
 
