@@ -145,7 +145,7 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         servers.part_not_served,
         [(BASE, f"{BASE}\n    tunnel: {{type: ziti}}")],
         "DOC013 10:5",
-        "`up` is reached through a tunnel, which this version does not open",
+        "`up` is reached through a tunnel, which capably does not open",
     ),
     (
         servers.namespace_twice,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from capably.document import Node
+from capably.document import Mapping, Node, Scalar
 from capably.model.auth import Authentication
 from capably.model.fields import OURS, Record, key
 from capably.model.values import Output, Parameter
@@ -59,3 +59,11 @@ class Consumes(Record):
     authentication: Authentication | None = key("authentication", "How requests are authenticated.")
     resources: tuple[ConsumedResource, ...] = key("resources", "The API's paths.", default=())
     tunnel: Node | None = key("tunnel", "A private network the API is reached through.", since="1.0.0-alpha3")
+
+    @property
+    def needs_tunnel(self) -> bool:
+        """Whether it is out of reach without its tunnel: unless ``fallback: direct`` says otherwise."""
+        if not isinstance(self.tunnel, Mapping):
+            return False
+        fallback = self.tunnel.get("fallback")
+        return not (isinstance(fallback, Scalar) and fallback.text.lower() == "direct")

@@ -16,7 +16,7 @@ from capably.plan.operation import Forward, Operation, Plan, ResourcePlan, Serve
 from capably.plan.prompt import PromptPlan
 from capably.plan.target import Candidate
 
-_OF_THE_ENTRY = ("baseUri", "inputParameters", "authentication", "tunnel")
+_OF_THE_ENTRY = ("baseUri", "inputParameters", "authentication")
 
 
 def parts_of(

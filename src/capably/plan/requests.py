@@ -39,7 +39,7 @@ def compile_base(candidate: Candidate, variables: Variables, binder: Binder, fou
     """Fill the variables of a base URI; a hole that a parameter or ``with`` explains is left for the call."""
     entry = candidate.consumes
     span = entry.value_span("baseUri")
-    given = variables.base_uri(entry.namespace, entry.base_uri.strip(), span)
+    given = variables.base_uri(entry.namespace, "" if entry.needs_tunnel else entry.base_uri.strip(), span)
     parameters = [*(item.name for item in candidate.parameters), *binder.binding.values]
     pieces: list[str | Hole] = []
     for piece in cut(given if given is not None else entry.base_uri.strip(), single=True):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import TypeVar
 
 from capably.diagnostics import Diagnostic, Span, error, warning
-from capably.document import Mapping, Scalar
 from capably.model.capability import Capability
 from capably.model.consumes import Consumes
 from capably.plan.compile import Compiled
@@ -39,24 +38,18 @@ def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagn
 
 
 def part_not_served(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
-    """Ways to an API that this version does not take."""
+    """Ways to an API that are not taken."""
     for entry in capability.consumes:
-        yield from _tunnel(entry)
+        if entry.tunnel is not None:
+            message = f"`{entry.namespace}` is reached through a tunnel, which capably does not open"
+            yield warning("DOC013", message, entry.key_span("tunnel"), *_without_tunnel(entry))
 
 
-def _tunnel(entry: Consumes) -> Iterator[Diagnostic]:
-    """An API behind a tunnel: reached directly where the document allows that, else not at all."""
-    if entry.tunnel is None:
-        return
-    fallback = entry.tunnel.get("fallback") if isinstance(entry.tunnel, Mapping) else None
-    span = entry.key_span("tunnel")
-    if isinstance(fallback, Scalar) and fallback.text.lower() == "direct":
-        message = f"`{entry.namespace}` is reached directly: this version opens no tunnels"
-        yield warning("DOC013", message, span, "`fallback: direct` allows it; write `fallback: fail` to forbid it")
-        return
-    message = f"`{entry.namespace}` is reached through a tunnel, which this version does not open"
-    advice = "nothing is wrong with the document; `fallback: direct` in `tunnel` allows to reach it without"
-    yield error("DOC013", message, span, advice)
+def _without_tunnel(entry: Consumes) -> tuple[str, ...]:
+    if not entry.needs_tunnel:
+        return ("it is reached directly, as `fallback: direct` says",)
+    given = f"--upstream {entry.namespace}=URL"
+    return (f"give the address at which a tunneler of this machine offers it with {given}",)
 
 
 def namespace_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
