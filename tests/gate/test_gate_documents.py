@@ -183,6 +183,21 @@ def test_the_plan_tells_what_callers_need(read: Read) -> None:
     assert [operation["asks_for"] for operation in described["operations"]] == ["basic", None, None]
 
 
+def test_resources_and_prompts_can_need_scopes_as_well(read: Read) -> None:
+    shown: dict[str, Any] = {
+        "resources": [{"name": "r", "uri": "a://r", "scopes": ["r"], "outputParameters": [{"value": "x"}]}],
+        "prompts": [{"name": "p", "scopes": ["p"], "template": [{"role": "user", "content": "x"}]}],
+    }
+    examined = read(OAUTH, **shown)
+    assert told(examined) == set()
+    assert gates(examined)[1].offered == ("r", "p")
+    without = read({"type": "bearer", "token": "{{env.SECRET}}"}, **shown)
+    assert told(without) == {("AUT008", "`scopes` are asked for, but callers have none")}
+    assert without.compiled is not None
+    agent = without.compiled.plan.servers[1]
+    assert (agent.resources, agent.prompts) == ((), ())
+
+
 def test_what_is_no_scope_leaves_out_the_operation_alone(read: Read) -> None:
     examined = read(OAUTH, tool={"scopes": ["two words"]})
     assert told(examined) == {("AUT006", "`two words` is no scope")}

@@ -109,7 +109,7 @@ class _Compiler:
             freshness=self.freshness(server),
             over_stdio=over_stdio,
         )
-        return guard.finished(plan)
+        return guard.finished(plan, server)
 
     def shown(
         self, server: Exposes, compiler: OperationCompiler

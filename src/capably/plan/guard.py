@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from capably.diagnostics import Diagnostic, error
+from capably.model.contents import Prompt
 from capably.model.exposes import Exposed, ExposedOperation, Exposes, ExposesMcp, ForwardTo
 from capably.plan.gate import Asked, Gate, OpenGate, compile_gate, is_open
 from capably.plan.gate_oauth2 import OAuthGate, not_scopes
@@ -36,7 +37,7 @@ class Guard:
         gate = self._own_gate(stated)
         return replace(operation, gate=gate, scopes=self.scopes(stated, gate))
 
-    def scopes(self, stated: Exposed | ForwardTo, own_gate: Gate | None = None) -> tuple[str, ...]:
+    def scopes(self, stated: Exposed | ForwardTo | Prompt, own_gate: Gate | None = None) -> tuple[str, ...]:
         """The scopes that something of the server needs; none where nobody is asked for any."""
         if not stated.scopes or not self.asks or not self.is_kept:
             return ()
@@ -49,10 +50,17 @@ class Guard:
             self.found.append(error("AUT008", "`scopes` are asked for, but callers have none", span, advice))
         return tuple(dict.fromkeys(stated.scopes))
 
-    def finished(self, plan: ServerPlan) -> ServerPlan:
+    def finished(self, plan: ServerPlan, server: Exposes) -> ServerPlan:
         """The server with its gates, which now know all scopes that are needed behind them."""
+        if isinstance(server, ExposesMcp):
+            for resource in server.resources:
+                self.scopes(resource)
+            for prompt in server.prompts:
+                self.scopes(prompt)
         shared = [item.scopes for item in plan.operations if item.gate is None]
         shared += [forward.scopes for forward in plan.forwards]
+        shared += [resource.scopes for resource in plan.resources]
+        shared += [prompt.scopes for prompt in plan.prompts]
         operations = tuple(
             replace(item, gate=_offering(item.gate, [item.scopes])) if item.gate is not None else item
             for item in plan.operations
