@@ -1,3 +1,3 @@
 # mypy: ignore-errors
-# ruff: noqa
+# ruff: noqa: F821
 result = [{"name": ship["name"], "age": context["year"] - ship["built"]} for ship in context["list-ships"]]
