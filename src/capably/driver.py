@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeAlias
 
 from capably.plan.caller import Caller, InputRequiredError, Question
-from capably.plan.effects import End, Ended, Start, Turn
+from capably.plan.effects import End, Ended, Progress, Start, Turn
 from capably.plan.outcome import Fault, Outcome
 
 Perform: TypeAlias = Callable[[Start], Awaitable[Any]]
@@ -18,7 +18,9 @@ Perform: TypeAlias = Callable[[Start], Awaitable[Any]]
 Turns: TypeAlias = Generator[Turn, Ended | None, Outcome]
 
 
-async def drive(turns: Turns, perform: Perform, caller: Caller, total: int) -> Outcome:
+async def drive(
+    turns: Turns, perform: Perform, caller: Caller, total: int, told: Callable[[Progress], None] | None = None
+) -> Outcome:
     """Drive a flow to its outcome.
 
     Args:
@@ -26,12 +28,13 @@ async def drive(turns: Turns, perform: Perform, caller: Caller, total: int) -> O
         perform: performs calls and scripts.
         caller: is asked, is told how far the flow is, and keeps the journal.
         total: how many steps the flow has.
+        told: hears of every step that has ended.
 
     Raises:
         Fault: a step failed without an answer of an upstream.
         InputRequiredError: the caller has to come again; what was in flight has ended and stands in the journal.
     """
-    driver = _Driver(perform, caller, total)
+    driver = _Driver(perform, caller, total, told)
     try:
         turn = next(turns)
         while True:
@@ -45,8 +48,9 @@ async def drive(turns: Turns, perform: Perform, caller: Caller, total: int) -> O
 
 
 class _Driver:
-    def __init__(self, perform: Perform, caller: Caller, total: int) -> None:
+    def __init__(self, perform: Perform, caller: Caller, total: int, told: Callable[[Progress], None] | None) -> None:
         self._perform = perform
+        self._told = told
         self._caller = caller
         self._total = total
         self._done = 0
@@ -117,6 +121,8 @@ class _Driver:
         self._caller.journal.update(turn.kept)
         for progress in turn.ended:
             self._done += 1
+            if self._told is not None:
+                self._told(progress)
             await self._caller.progress(self._done, self._total, f"step `{progress.step.name}`: {progress.end.value}")
             if progress.fault:
                 level = "error" if progress.end is End.FAILED else "warning"

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Self, TypeAlias
+from time import perf_counter
+from typing import Any, Protocol, Self, TypeAlias
 
 from capably.driver import drive
 from capably.plan.answer import Loss
 from capably.plan.caller import Caller
-from capably.plan.effects import Call, Execute, Start
+from capably.plan.effects import Call, Execute, Progress, Start
 from capably.plan.flow import run
 from capably.plan.interpreter import run_flow
 from capably.plan.operation import Forward, Inputs, Operation
@@ -40,6 +41,18 @@ RunScript: TypeAlias = Callable[[Script, Mapping[str, Any]], Awaitable[Any]]
 """Runs a script with its context in a sandbox and returns its result. Raises :class:`Fault`."""
 
 
+class Watch(Protocol):
+    """Is told what a runtime performs."""
+
+    def performed(self, key: str, effect: Call | Execute, answer: Any, seconds: float) -> None:
+        """An effect has ended, with an answer or a fault; ``key`` is its step's, empty where there are no steps."""
+        ...
+
+    def ended(self, progress: Progress) -> None:
+        """A step has ended."""
+        ...
+
+
 async def no_scripts(script: Script, _context: Mapping[str, Any]) -> Any:
     """Runs no script.
 
@@ -53,9 +66,10 @@ async def no_scripts(script: Script, _context: Mapping[str, Any]) -> Any:
 class Runtime:
     """Runs operations of one plan; an async context manager that owns the upstream connections."""
 
-    def __init__(self, limits: ClientLimits, run_script: RunScript = no_scripts) -> None:
+    def __init__(self, limits: ClientLimits, run_script: RunScript = no_scripts, watch: Watch | None = None) -> None:
         """Prepare; nothing is opened before the context is entered."""
         self._run_script = run_script
+        self._watch = watch
         self._client = Client(limits)
         self._authenticator = Authenticator(self._client)
         self._told: set[Loss] = set()
@@ -83,7 +97,8 @@ class Runtime:
         try:
             call = next(flow)
             while True:
-                call = flow.send(await self._perform(call))
+                reply = self._perform(call) if self._watch is None else self._timed("", call, self._perform(call))
+                call = flow.send(await reply)
         except StopIteration as end:
             outcome: Outcome = end.value
             self._tell(outcome)
@@ -93,10 +108,11 @@ class Runtime:
 
     async def _run_flow(self, operation: Operation, flow: Flow, inputs: Inputs, caller: Caller) -> Outcome:
         turns = run_flow(operation, inputs, dict(caller.journal) if flow.asks else None)
+        told = self._watch.ended if self._watch is not None else None
         deadline = asyncio.timeout(flow.deadline_s)
         try:
             async with deadline:
-                outcome = await drive(turns, self._perform_step, caller, len(flow.steps))
+                outcome = await drive(turns, self._watched, caller, len(flow.steps), told)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -106,6 +122,26 @@ class Runtime:
             _log.warning("%s: step %s: the upstream answered %d", operation.name, outcome.step, outcome.status)
         self._tell(outcome)
         return outcome
+
+    async def _watched(self, start: Start) -> Any:
+        done = self._perform_step(start)
+        if self._watch is None or not isinstance(start.effect, Call | Execute):
+            return await done
+        return await self._timed(start.key, start.effect, done)
+
+    async def _timed(self, key: str, effect: Call | Execute, done: Awaitable[Any]) -> Any:
+        """Wait, and tell the watch what came and how long it took."""
+        began = perf_counter()
+        answer: Any = None
+        try:
+            answer = await done
+        except Fault as fault:
+            answer = fault
+            raise
+        finally:
+            if self._watch is not None:
+                self._watch.performed(key, effect, answer, perf_counter() - began)
+        return answer
 
     async def _perform_step(self, start: Start) -> Any:
         effect = start.effect

@@ -13,8 +13,9 @@ from capably.cli.options import Pair, given_from, given_options
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
+    from capably.cli.trace import Trace
     from capably.examine import Examined
-    from capably.plan.operation import Operation
+    from capably.plan.operation import Inputs, Operation
     from capably.plan.outcome import Fault, Outcome
 
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dry-run", is_flag=True, help="Print the upstream request instead of sending it; secrets show as <NAME>."
 )
+@click.option("--trace", is_flag=True, help="Show on stderr each request, its status and time, and each step's result.")
 @given_options
 def call(
     *,
@@ -34,6 +36,7 @@ def call(
     values: tuple[tuple[str, str], ...],
     body: str | None,
     dry_run: bool,
+    trace: bool,
     sets: tuple[tuple[str, str], ...],
     upstreams: tuple[tuple[str, str], ...],
 ) -> None:
@@ -64,7 +67,7 @@ def call(
     missing = missing_values([examined])
     if missing is not None:
         raise missing
-    sys.exit(asyncio.run(_run(operation, inputs)))
+    sys.exit(asyncio.run(_run(operation, inputs, _trace(examined) if trace else None)))
 
 
 def _examined(file: Path, name: str, given: Any, *, reveal: bool) -> "Examined":
@@ -143,9 +146,14 @@ def _print_request(operation: "Operation", given: dict[str, Any]) -> None:
     from capably.plan.flow import run
     from capably.plan.inputs import accept
     from capably.plan.outcome import Fault
+    from capably.plan.steps import Flow
 
     try:
-        first = next(run(operation, accept(operation, given)), None)
+        inputs = accept(operation, given)
+        if isinstance(operation.work, Flow):
+            _print_first_requests(operation, inputs)
+            return
+        first = next(run(operation, inputs), None)
     except Fault as fault:
         raise _usage(fault) from None
     if first is None:
@@ -154,11 +162,29 @@ def _print_request(operation: "Operation", given: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(describe_request(first.shown), indent=2, ensure_ascii=False) + "\n")
 
 
+def _print_first_requests(operation: "Operation", inputs: "Inputs") -> None:
+    """The requests of a flow that need no answer of another step."""
+    from capably.plan.description import describe_request
+    from capably.plan.effects import Call
+    from capably.plan.interpreter import run_flow
+
+    starts = next(run_flow(operation, inputs)).starts
+    requests = {start.key: describe_request(start.effect.shown) for start in starts if isinstance(start.effect, Call)}
+    sys.stdout.write(json.dumps(requests, indent=2, ensure_ascii=False) + "\n")
+    hint("these steps start first; what the others send depends on the answers")
+
+
 def _usage(fault: "Fault") -> CommandError:
     return CommandError(fault.title, *(item.message for item in fault.problems), exit_code=EXIT_USAGE)
 
 
-async def _run(operation: "Operation", given: dict[str, Any]) -> int:
+def _trace(examined: "Examined") -> "Trace":
+    from capably.cli.trace import Trace
+
+    return Trace(examined.compiled.variables if examined.compiled is not None else ())
+
+
+async def _run(operation: "Operation", given: dict[str, Any], trace: "Trace | None") -> int:
     from capably.plan.caller import SilentCaller
     from capably.plan.inputs import accept
     from capably.plan.outcome import Fault
@@ -170,7 +196,7 @@ async def _run(operation: "Operation", given: dict[str, Any]) -> int:
         inputs = accept(operation, given)
     except Fault as fault:
         raise _usage(fault) from None
-    async with Sandboxes() as sandboxes, Runtime(ClientLimits(), sandboxes.run_script) as runtime:
+    async with Sandboxes() as sandboxes, Runtime(ClientLimits(), sandboxes.run_script, trace) as runtime:
         try:
             outcome = await runtime.invoke(operation, inputs, SilentCaller())
         except Fault as fault:

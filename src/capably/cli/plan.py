@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from capably.cli.console import bold, wants_colour
+from capably.cli.flow_drawing import flow_lines
 from capably.cli.options import documents_below
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
         RequestDescription,
         ServerDescription,
         SkillDescription,
-        TargetDescription,
     )
+    from capably.plan.flow_description import TargetDescription
 
 
 @click.command(epilog="Exit codes: 0 every document has a plan, 1 a document has errors, 2 used wrongly.")
@@ -111,8 +112,10 @@ def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
     if operation["asks_for"] is not None:
         yield f"    asks   callers for {operation['asks_for']}"
     yield from _scope_lines(operation["scopes"])
-    target = operation["target"]
-    if target is None:
+    target, flow = operation["target"], operation["flow"]
+    if flow is not None:
+        yield from flow_lines(flow)
+    elif target is None:
         yield f"    answers by itself ({operation['decided_by']})"
     else:
         how = f"{_target_name(target)}, decided by {operation['decided_by']}"

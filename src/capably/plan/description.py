@@ -6,8 +6,9 @@ from typing import Annotated, Any, TypedDict
 from msgspec import DecodeError, Meta
 from msgspec import json as msgspec_json
 
-from capably.plan.consumed import Consumed, Target
+from capably.plan.consumed import Consumed
 from capably.plan.effects import Call
+from capably.plan.flow_description import FlowDescription, TargetDescription, describe_flow, describe_target
 from capably.plan.gate import scheme_of
 from capably.plan.inputs import input_schema
 from capably.plan.operation import (
@@ -22,6 +23,7 @@ from capably.plan.operation import (
 )
 from capably.plan.outcome import Fault, Passage
 from capably.plan.passage import request_of
+from capably.plan.steps import Flow
 from capably.upstream.request import Request, RequestError, build_request
 
 
@@ -36,16 +38,6 @@ class ServerDescription(TypedDict):
     forwards: Annotated[int, Meta(description="How many paths it passes on as they are.")]
     skills: Annotated[int, Meta(description="How many skills it describes.")]
     asks_for: Annotated[str, Meta(description="How callers prove who they are: a scheme, or none.")]
-
-
-class TargetDescription(TypedDict):
-    """The consumed operation that is called."""
-
-    namespace: str
-    resource: str
-    operation: str
-    method: str
-    path: str
 
 
 InputDescription = TypedDict(
@@ -87,7 +79,8 @@ class OperationDescription(TypedDict):
     scopes: Annotated[list[str], Meta(description="What their tokens must grant, besides the server's own scopes.")]
     method: Annotated[str | None, Meta(description="The HTTP method; null for tools.")]
     path: Annotated[str | None, Meta(description="The HTTP path; null for tools.")]
-    target: Annotated[TargetDescription | None, Meta(description="What is called; null for a mock.")]
+    target: Annotated[TargetDescription | None, Meta(description="What is called; null for a mock and for steps.")]
+    flow: Annotated[FlowDescription | None, Meta(description="Its steps; null when it has none.")]
     decided_by: Annotated[
         str,
         Meta(
@@ -207,22 +200,13 @@ def describe_operation(operation: Operation) -> OperationDescription:
         "scopes": list(operation.scopes),
         "method": operation.method,
         "path": operation.route.path if operation.route is not None else None,
-        "target": _target(operation.work.target) if isinstance(operation.work, Consumed) else None,
+        "target": describe_target(operation.work.target) if isinstance(operation.work, Consumed) else None,
+        "flow": describe_flow(operation.work) if isinstance(operation.work, Flow) else None,
         "decided_by": operation.work.decided_by,
         "inputs": [_input(item) for item in operation.inputs],
         "input_schema": input_schema(operation),
         "example": example(operation),
         "line": operation.span.line,
-    }
-
-
-def _target(target: Target) -> TargetDescription:
-    return {
-        "namespace": target.namespace,
-        "resource": target.resource,
-        "operation": target.operation,
-        "method": target.method,
-        "path": target.path,
     }
 
 
