@@ -30,6 +30,7 @@ class _Commands(click.Group):
         "check": "Tell what is wrong with documents, and where.",
         "plan": "Show what each operation of a document will do.",
         "call": "Run one tool or operation without starting servers.",
+        "inspect": "Show what a client sees of an MCP server.",
         "test": "Run stories about documents: calls, the upstream's replies, answers.",
         "mock": "Serve the examples of OpenAPI documents, before the APIs exist.",
         "explain": "Explain a diagnostic code.",
