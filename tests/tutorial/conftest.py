@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def process(folder: Path, *arguments: str | Path) -> Iterator[str]:
 
 
 @contextmanager
-def mocks(folder: Path, *files: Path, **expected: str) -> Iterator[list[str]]:
+def _mocks(folder: Path, *files: Path, **expected: str) -> Iterator[list[str]]:
     """Mocks of OpenAPI files; gives their URLs. They are strict when they expect something."""
     demands = [part for name, value in expected.items() for part in ("--expect", f"{name}={value}")]
     options = ["--strict", *demands] if expected else []
@@ -123,7 +123,7 @@ def _text_of(result: mcp_types.CallToolResult) -> str:
 
 
 @contextmanager
-def serving(
+def _serving(
     folder: Path, document: Path, namespaces: list[str], upstreams: dict[str, str], token: str | None = None
 ) -> Iterator[Served]:
     """A document that is served on free ports of loopback, in front of these upstreams."""
@@ -132,6 +132,22 @@ def serving(
     with process(folder, "serve", document, "--strict", "--host", "127.0.0.1", *ports, *given) as printed:
         rows = re.findall(r"^(rest|mcp|skill) +\S+ +(http://\S+)", printed, re.MULTILINE)
         yield Served(dict(rows), token)
+
+
+Mocks = Callable[..., AbstractContextManager[list[str]]]
+Serving = Callable[..., AbstractContextManager[Served]]
+
+
+@pytest.fixture(scope="session")
+def mocks() -> Mocks:
+    """Runs `capably mock`."""
+    return _mocks
+
+
+@pytest.fixture(scope="session")
+def serving() -> Serving:
+    """Runs `capably serve`."""
+    return _serving
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +177,7 @@ def step(folder: Path) -> Iterator[Step]:
         def upstreams(number: int) -> dict[str, str]:
             first = max(known for known in EXPECTED if known <= number)
             if first not in mocked:
-                urls = stack.enter_context(mocks(folder, *OPENAPI, **EXPECTED[first]))
+                urls = stack.enter_context(_mocks(folder, *OPENAPI, **EXPECTED[first]))
                 mocked[first] = dict(zip(("registry", "legacy"), urls, strict=True))
             names = () if number == 1 else ("registry",) if number < 5 else ("registry", "legacy")
             return {name: mocked[first][name] for name in names}
@@ -172,7 +188,7 @@ def step(folder: Path) -> Iterator[Step]:
                 text = document.read_text(encoding="utf-8")
                 namespaces = [name for name in NAMESPACES if f"namespace: {name}" in text]
                 token = MCP_TOKEN if number >= 3 else None
-                served[number] = stack.enter_context(serving(folder, document, namespaces, upstreams(number), token))
+                served[number] = stack.enter_context(_serving(folder, document, namespaces, upstreams(number), token))
             return served[number]
 
         yield serve

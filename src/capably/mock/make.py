@@ -34,6 +34,8 @@ def make(schema: Schema) -> Any:
     Raises:
         NoValueError: none was found, because the schema contradicts itself or asks for more than is tried here.
     """
+    if not schema.is_usable:
+        raise NoValueError(None)
     best = None
     for is_full, nth in _ATTEMPTS:
         try:

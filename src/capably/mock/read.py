@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from capably.diagnostics import Diagnostic, Span, did_you_mean, error, nearest, warning
+from capably.diagnostics import Diagnostic, Span, did_you_mean, error, nearest
 from capably.document import Document, Mapping, Node, Scalar, plain
 from capably.mock.api import Api, Body, Operation, Parameter, Place, Scheme
 from capably.mock.nodes import Nodes, flag
 from capably.mock.read_answers import AnswerReader
-from capably.mock.schemas import Book, Schema
+from capably.mock.schemas import Book
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _ROOT = ("openapi", "info", "jsonSchemaDialect", "servers", "paths", "webhooks", "components", "security", "tags",
@@ -95,6 +95,7 @@ class _Reader:
             if not path.startswith("x-")
             for operation in self._path(path, entry.key_span, entry.value)
         ]
+        self.answers.check_examples()
         if not operations and not self.nodes.found:
             message = "the document has no operation to serve"
             self.nodes.tell(error("OAS003", message, self.root.key_span("paths"), "write `paths:` with an operation"))
@@ -199,18 +200,11 @@ class _Reader:
             name=name,
             place=at,
             required=flag(node, "required") or at is Place.PATH,
-            schema=self._schema(block.get("schema") if block is not None else None),
+            schema=self.requests.read(block.get("schema") if block is not None else None, self.nodes),
             style=written,
             explode=flag(node, "explode", default=written in {"form", "cookie"}),
             is_json=medium is not None and "json" in medium.key,
         )
-
-    def _schema(self, node: Node | None) -> Schema:
-        schema = self.requests.schema(True if node is None else plain(node))
-        fault = schema.fault() if node is not None else None
-        if node is not None and fault is not None:
-            self.nodes.tell(warning("OAS006", f"the schema cannot be used: {fault}", node.span, "any value is taken"))
-        return schema
 
     def _body(self, node: Node | None) -> Body | None:
         block = self.nodes.mapping(node, "`requestBody`", ("description", "content", "required"))
@@ -218,7 +212,11 @@ class _Reader:
         if block is None or content is None:
             return None
         media = {key: self.nodes.mapping(entry.value, f"`{key}`") for key, entry in content.entries.items()}
-        schemas = {key.lower(): self._schema(item.get("schema")) for key, item in media.items() if item is not None}
+        schemas = {
+            key.lower(): self.requests.read(item.get("schema"), self.nodes)
+            for key, item in media.items()
+            if item is not None
+        }
         return Body(flag(block, "required"), schemas)
 
     def _security(self, node: Mapping) -> tuple[tuple[Scheme, ...], ...]:

@@ -36,6 +36,7 @@ class AnswerReader:
         """Read from these nodes, with the schemas of answers."""
         self.nodes = nodes
         self.book = book
+        self._unchecked: list[tuple[Node, Schema, Any]] = []
 
     def read(self, operation: Mapping, given: Given, what: str) -> tuple[Answering, ...]:
         """The answers of an operation, in the order of the document."""
@@ -97,7 +98,7 @@ class AnswerReader:
             if header is None or name.lower() in _FRAMING:
                 continue
             stated = [value for _name, value in self._named(header)]
-            schema = self.book.schema(plain(node) if (node := header.get("schema")) is not None else True)
+            schema = self.book.read(header.get("schema"), self.nodes)
             if (node := header.get("example")) is not None:
                 stated.insert(0, plain(node))
             elif not stated and (flag(header, "required") or {"example", "default"} & schema.resolved().keys()):
@@ -111,12 +112,7 @@ class AnswerReader:
             medium = self.nodes.mapping(entry.value, f"`{media_type}`", _MEDIA)
             if medium is None:
                 continue
-            node = medium.get("schema")
-            schema = self.book.schema(plain(node) if node is not None else True)
-            fault = schema.fault() if node is not None else None
-            if node is not None and fault is not None:
-                message = f"the schema cannot be used: {fault}"
-                self.nodes.tell(warning("OAS006", message, node.span, "only examples are told"))
+            schema = self.book.read(medium.get("schema"), self.nodes)
             is_json = "json" in media_type
             yield Content(media_type, tuple(self._examples(medium, schema, conditions, is_json=is_json)), schema)
 
@@ -143,7 +139,12 @@ class AnswerReader:
 
     def _value(self, node: Node, schema: Schema, *, is_json: bool) -> Rendered:
         value = plain(node)
-        if is_json and isinstance(value, str) and "string" not in (schema.types or {"object"}):
+        if (
+            is_json
+            and isinstance(value, str)
+            and value[:1] in {"{", "["}
+            and "string" not in (schema.types or {"object"})
+        ):
             value = _parsed(value)
         try:
             prepared = compiled(value)
@@ -151,12 +152,18 @@ class AnswerReader:
             message = f"`{{{{{problem}}}}}` is no expression that is known here"
             self.nodes.tell(warning("OAS008", message, node.span, "the example is told as it is written"))
             return Rendered(value)
-        wrong = schema.findings(value) if is_json and prepared.fill is None else []
-        if wrong:
-            where = f"`{wrong[0].where}`: " if wrong[0].where else ""
-            message = f"the example does not fit its schema: {where}{wrong[0].message}"
-            self.nodes.tell(warning("OAS007", message, node.span, "it is told all the same"))
+        if is_json and prepared.fill is None:
+            self._unchecked.append((node, schema, value))
         return prepared
+
+    def check_examples(self) -> None:
+        """Tell which of the examples that were read do not fit their schemas (OAS007)."""
+        found = self.book.findings_of([(schema, value) for _node, schema, value in self._unchecked])
+        for (node, _schema, _value), wrong in zip(self._unchecked, found, strict=True):
+            if wrong:
+                where = f"`{wrong[0].where}`: " if wrong[0].where else ""
+                message = f"the example does not fit its schema: {where}{wrong[0].message}"
+                self.nodes.tell(warning("OAS007", message, node.span, "it is told all the same"))
 
 
 def _criteria(name: str) -> Iterator[Condition]:

@@ -4,10 +4,14 @@ OpenAPI 3.1 schemas are JSON Schema 2020-12. Those of 3.0 are brought into that 
 whose exclusiveness is a flag. What only an answer has (``readOnly``) is not demanded of a request, nor the reverse.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from jsonschema_rs import Draft202012Validator, ReferencingError, Registry, ValidationError
+from jsonschema_rs import Draft202012Validator, ReferencingError, Registry, ValidationError, meta
+
+from capably.diagnostics import warning
+from capably.document import Node, plain
+from capably.mock.nodes import Nodes
 
 _DOCUMENT = "urn:openapi"
 _LONGEST_TOLD = 200
@@ -49,9 +53,20 @@ class Schema:
         return validator is None or validator.is_valid(value)
 
     def fault(self) -> str | None:
-        """Why the schema is none that values can be checked against, or ``None``."""
-        self._compiled()
+        """Why the schema is none, or ``None``. What it refers to is only looked at when values are checked."""
+        if not _has_references(self.data):
+            self._compiled()
+        elif self._fault is None:
+            try:
+                meta.validate(self.data)
+            except ValidationError as problem:
+                self._fault = _located(problem)
         return self._fault
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether values can be checked against it, and against all that it refers to."""
+        return self._compiled() is not None
 
     def _compiled(self) -> Draft202012Validator | None:
         if self._validator is None and self._fault is None:
@@ -60,8 +75,7 @@ class Schema:
                     self.data, registry=self.book.registry, validate_formats=True, offline=True
                 )
             except ValidationError as problem:
-                where = "/".join(map(str, problem.instance_path))
-                self._fault = _told(f"{where}: {problem.message}" if where else problem.message)
+                self._fault = _located(problem)
             except (ReferencingError, ValueError) as problem:
                 self._fault = _told(str(problem))
         return self._validator
@@ -83,6 +97,8 @@ class Schema:
     @property
     def types(self) -> frozenset[str]:
         """The types it allows, as far as ``type``, ``$ref`` and ``allOf`` say; empty when they do not."""
+        if not self.is_usable:
+            return frozenset()
         data = self.resolved()
         kind = data.get("type")
         if isinstance(kind, str):
@@ -117,6 +133,24 @@ class Book:
         """A schema as the document has it."""
         return Schema(self._modern(data), self)
 
+    def read(self, node: Node | None, nodes: Nodes) -> Schema:
+        """The schema at a node. Where there is none, and where it cannot be used (OAS006), anything fits."""
+        schema = self.schema(True if node is None else plain(node))
+        fault = schema.fault()
+        if node is None or fault is None:
+            return schema
+        nodes.tell(warning("OAS006", f"the schema cannot be used: {fault}", node.span, "any value is taken"))
+        return self.schema(True)
+
+    def findings_of(self, pairs: Sequence[tuple[Schema, Any]]) -> list[list[Finding]]:
+        """What is wrong with each of many values. All schemas are compiled as one: what they share is compiled once."""
+        names = {id(schema): f"{at}" for at, (schema, _value) in enumerate(pairs)}
+        together = self.schema(True).child({"properties": {names[id(schema)]: schema.data for schema, _value in pairs}})
+        if not together.is_usable:
+            return [schema.findings(value) for schema, value in pairs]
+        found = [together.findings({names[id(schema)]: value}) for schema, value in pairs]
+        return [[Finding(item.where.partition("/")[2], item.message) for item in each] for each in found]
+
     def lookup(self, ref: str) -> Any:
         """What a reference leads to within the document, ``None`` when there is nothing."""
         node = self._document
@@ -148,7 +182,9 @@ class Book:
         """Demand nothing of this direction that only the other has."""
         required, properties = data.get("required"), data.get("properties")
         if isinstance(required, list) and isinstance(properties, dict):
-            data["required"] = [name for name in required if not self._is_absent(properties.get(name))]
+            data["required"] = [
+                name for name in required if not isinstance(name, str) or not self._is_absent(properties.get(name))
+            ]
 
     def _is_absent(self, data: Any) -> bool:
         return isinstance(data, dict) and data.get(self._absent) is True
@@ -166,6 +202,17 @@ def _without_flags(data: dict[str, Any]) -> None:
             data["type"] = [data["type"], "null"]
         if isinstance(data.get("enum"), list) and None not in data["enum"]:
             data["enum"] = [*data["enum"], None]
+
+
+def _has_references(data: Any) -> bool:
+    if isinstance(data, dict):
+        return "$ref" in data or any(map(_has_references, data.values()))
+    return isinstance(data, list) and any(map(_has_references, data))
+
+
+def _located(problem: ValidationError) -> str:
+    where = "/".join(map(str, problem.instance_path))
+    return _told(f"{where}: {problem.message}" if where else problem.message)
 
 
 def _told(message: str) -> str:
