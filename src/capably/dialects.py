@@ -119,7 +119,8 @@ def _other_kind(root: Mapping, start: Span) -> Diagnostic:
     known = next((key for key in _KIND_OF_FILE if key in root.entries), None)
     if known is not None:
         message = f"this is {_KIND_OF_FILE[known]}, not a capability document"
-        return error("DOC004", message, root.key_span(known), _START)
+        advice = (_START, "`capably mock` serves its examples") if known == "openapi" else (_START,)
+        return error("DOC004", message, root.key_span(known), *advice)
     first = next(iter(root.entries.values()), None)
     span = first.key_span if first is not None else start
     message = "this is not a capability document: it has no `ikanos` or `naftiko` key"

@@ -92,6 +92,7 @@ def test_a_missing_file_names_the_ones_beside_it(language: Any) -> None:
             1 | openapi: 3.1.0
               | ^^^^^^^
               = help: {START}
+              = help: `capably mock` serves its examples
               = docs: capably explain DOC004
 
             1 error in 1 file
