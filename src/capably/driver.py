@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Generator
 from typing import Any, TypeAlias
 
 from capably.plan.caller import Caller, InputRequiredError, Question
-from capably.plan.effects import End, Ended, Progress, Start, Turn
+from capably.plan.effects import End, Ended, Note, Progress, Start, Turn
 from capably.plan.outcome import Fault, Outcome
 
 Perform: TypeAlias = Callable[[Start], Awaitable[Any]]
@@ -104,6 +104,9 @@ class _Driver:
         self._arrived += ended
 
     async def _one(self, start: Start) -> list[Ended]:
+        if isinstance(start.effect, Note):
+            await self._caller.log(start.effect.level, start.effect.text)
+            return [Ended(start.key, None)]
         try:
             return [Ended(start.key, await self._perform(start))]
         except Fault as fault:

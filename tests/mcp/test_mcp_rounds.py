@@ -293,3 +293,13 @@ def test_a_state_that_has_grown_too_large_is_not_given_out() -> None:
 def test_a_key_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="Fernet key"):
         Seal(["secret"]).check()
+
+
+@pytest.mark.parametrize("length", range(3))
+def test_a_state_has_one_spelling_only(length: int) -> None:
+    seal = Seal()
+    state = seal.close(CALL, "", Memory({"step": "x" * 16 * length}))
+    for spelled in (state + "-TAMPERED", state + "=", state + "\n", state.rstrip("=")):
+        if spelled != state:
+            with pytest.raises(ProtocolError):
+                seal.open(CALL, "", spelled)

@@ -6,7 +6,8 @@ from capably.document import Node
 from capably.model.fields import OURS, Record, key
 from capably.model.values import Output, Parameter
 
-KINDS_OF_STEP = ("call", "lookup", "script", "transform", "elicit", "sample")
+KINDS_OF_STEP = ("call", "lookup", "script", "transform", "elicit", "sample", "roots", "log")
+LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 ON_ERROR = ("stop", "continue", "fallback")
 
 
@@ -16,7 +17,9 @@ class StepRecord(Record):
 
     name: str | None = key("name", "Its name; later steps read its result by it.")
     type: str | None = key(
-        "type", "What it does: call, lookup or script; ours: transform, elicit and sample.", one_of=KINDS_OF_STEP
+        "type",
+        "What it does: call, lookup or script; ours: transform, elicit, sample, roots, log.",
+        one_of=KINDS_OF_STEP,
     )
     display: str | None = key("display", "A title for people.", since=OURS)
     description: str | None = key("description", "What it is for.", since=OURS)
@@ -31,7 +34,10 @@ class StepRecord(Record):
     file: str | None = key("file", "Script: the main file.")
     dependencies: tuple[str, ...] = key("dependencies", "Script: files that run before it.", default=())
     value: Node | None = key("value", "Transform: the value it makes, of templates and paths.", since=OURS)
-    message: str | None = key("message", "Elicit and sample: what the caller is asked.", since=OURS)
+    message: str | None = key(
+        "message", "Elicit and sample: what the caller is asked. Log: what it is told.", since=OURS
+    )
+    level: str | None = key("level", "Log: how severe it is (info).", one_of=LOG_LEVELS, since=OURS)
     schema: Node | None = key("schema", "Elicit: the JSON Schema of the answer.", since=OURS)
     system: str | None = key("system", "Sample: the system prompt.", since=OURS)
     max_tokens: int | None = key("maxTokens", "Sample: the most tokens of the answer (1000).", since=OURS)

@@ -41,8 +41,19 @@ class Execute:
     context: Mapping[str, Any]
 
 
-Effect: TypeAlias = Call | Execute | Question
-"""A call is answered with its reply, a script with its result, a question with its response; each may be a fault."""
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the caller is told, if it wants to know; ``level`` is one of RFC 5424's names."""
+
+    level: str
+    text: str
+
+
+Effect: TypeAlias = Call | Execute | Question | Note
+"""A call is answered with its reply, a script with its result, a question with its response, a note with nothing.
+
+Each may be a fault.
+"""
 
 
 @dataclass(frozen=True, slots=True)

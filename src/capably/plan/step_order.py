@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from capably.plan.consumed import Consumed
-from capably.plan.steps import CallTask, ElicitTask, SampleTask, Task
+from capably.plan.steps import ASKING, CallTask, LogTask, Task
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110, section 9.2.1)."""
@@ -38,7 +38,8 @@ def nature_of(task: Task) -> Nature:
     """What a task is to the world."""
     if isinstance(task, CallTask):
         return Nature(changes=not is_safe(task.consumed), reaches=True)
-    return Nature(asks=isinstance(task, ElicitTask | SampleTask))
+    # What is logged is told in written order, like what is changed.
+    return Nature(asks=isinstance(task, ASKING), changes=isinstance(task, LogTask))
 
 
 def waits(natures: Sequence[Nature], reads: Sequence[frozenset[int]]) -> list[tuple[int, ...]]:

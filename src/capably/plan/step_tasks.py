@@ -21,7 +21,9 @@ from capably.plan.resolve import Caller
 from capably.plan.steps import (
     CallTask,
     ElicitTask,
+    LogTask,
     LookupTask,
+    RootsTask,
     SampleTask,
     ScriptTask,
     Task,
@@ -159,6 +161,16 @@ class TaskCompiler:
         system = self._message(record, "system", texts) if record.system is not None else None
         return SampleTask(self._message(record, "message", texts), system, record.max_tokens or 1000)
 
+    def roots(self, _record: StepRecord, _name: str, _place: Place, _texts: Binder) -> Task | None:
+        """A question to the caller's client: which folders it works in."""
+        return RootsTask()
+
+    def log(self, record: StepRecord, name: str, _place: Place, texts: Binder) -> Task | None:
+        """Something the caller is told."""
+        if not self._needs(record, name, "message"):
+            return None
+        return LogTask(self._message(record, "message", texts), record.level or "info")
+
     def _message(self, record: StepRecord, key: str, texts: Binder) -> Source:
         node = record.node.get(key)
         return texts.value(node) if node is not None else Constant("")
@@ -184,6 +196,8 @@ _COMPILE: dict[str, _Compile] = {
     "transform": TaskCompiler.transform,
     "elicit": TaskCompiler.elicit,
     "sample": TaskCompiler.sample,
+    "roots": TaskCompiler.roots,
+    "log": TaskCompiler.log,
 }
 
 

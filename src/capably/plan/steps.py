@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Final, TypeAlias
 
 from capably.diagnostics import Span
 from capably.expr.condition import Condition
@@ -119,7 +119,22 @@ class SampleTask:
     most_tokens: int = 1000
 
 
-Task: TypeAlias = CallTask | LookupTask | ScriptTask | TransformTask | ElicitTask | SampleTask
+@dataclass(frozen=True, slots=True)
+class RootsTask:
+    """Asks the caller which folders it works in: the result is an object with the list ``roots``."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogTask:
+    """Tells the caller something; it has no result."""
+
+    message: Source
+    level: str = "info"
+
+
+Task: TypeAlias = CallTask | LookupTask | ScriptTask | TransformTask | ElicitTask | SampleTask | RootsTask | LogTask
+ASKING: Final = (ElicitTask, SampleTask, RootsTask)
+"""Tasks that ask the caller."""
 
 
 class OnError(StrEnum):
@@ -171,7 +186,7 @@ class Step:
     @property
     def asks(self) -> bool:
         """Whether the caller is asked."""
-        return isinstance(self.task, ElicitTask | SampleTask)
+        return isinstance(self.task, ASKING)
 
 
 _KINDS: dict[type, str] = {
@@ -181,6 +196,8 @@ _KINDS: dict[type, str] = {
     TransformTask: "transform",
     ElicitTask: "elicit",
     SampleTask: "sample",
+    RootsTask: "roots",
+    LogTask: "log",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from capably.expr.source import ABSENT, RESULTS, Source, as_text, evaluate
 from capably.plan.answer import Loss, Run
 from capably.plan.caller import Ability, Question, Response
-from capably.plan.effects import Call, Effect, Execute
+from capably.plan.effects import Call, Effect, Execute, Note
 from capably.plan.flow import decoded, is_success
 from capably.plan.inputs import invalid_inputs
 from capably.plan.lookup import look_up
@@ -17,7 +17,9 @@ from capably.plan.outcome import Fault, Headers, Outcome, Problem
 from capably.plan.steps import (
     CallTask,
     ElicitTask,
+    LogTask,
     LookupTask,
+    RootsTask,
     SampleTask,
     ScriptTask,
     Step,
@@ -64,6 +66,10 @@ def effect_of(operation: Operation, step: Step, key: str, values: Values, *, is_
         return Question(key, Ability.ELICIT, message=_text(task.message, values), schema=task.schema)
     if isinstance(task, SampleTask):
         return Question(key, Ability.SAMPLE, sampling=_sampling(task, values))
+    if isinstance(task, RootsTask):
+        return Question(key, Ability.ROOTS)
+    if isinstance(task, LogTask):
+        return Note(task.level, _text(task.message, values))
     raise TypeError("a pure task has no effect")
 
 
@@ -123,6 +129,8 @@ def result_of(step: Step, value: Any, values: Values, losses: dict[Loss, None]) 
         return _answered(task, value, values, losses)
     if isinstance(task, SampleTask):
         return _sampled(value)
+    if isinstance(task, LogTask):
+        return NOTHING
     return dict(value.content) if isinstance(value, Response) else value
 
 

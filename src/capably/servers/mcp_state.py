@@ -6,6 +6,7 @@ method, same parameters, same caller (MCP 2026-07-28, Multi Round-Trip Requests:
 """
 
 import hashlib
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -78,6 +79,9 @@ class Seal:
         from cryptography.fernet import InvalidToken  # noqa: PLC0415 -- loaded when a state comes back
 
         try:
+            # Base64 has more than one spelling of the same bytes, and only one of them is what was given out.
+            if urlsafe_b64encode(urlsafe_b64decode(state)).decode() != state:
+                raise _REFUSED
             held = self._fernet().decrypt(state, ttl=self._lifetime_s)
         except (InvalidToken, ValueError):
             raise _REFUSED from None
