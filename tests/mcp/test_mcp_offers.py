@@ -13,6 +13,7 @@ import mcp_types
 import pytest
 
 from capably.app import open_documents, running
+from capably.cli import main
 from capably.examine import Examined, examine
 from capably.plan.operation import ServerPlan
 from capably.servers.mcp_eras import Era
@@ -409,3 +410,17 @@ def test_the_plan_of_a_server_holds_what_it_shows(tmp_path: Path, docs: Path, pr
     assert [resource.name for resource in server.resources] == ["note", "dot", "user", "kind", "docs", "one"]
     assert [prompt.name for prompt in server.prompts] == ["plain", "filled", "shown", "file"]
     assert replace(server, resources=(), prompts=()).offers_something is False
+
+
+def test_the_plan_tells_resources_prompts_and_safe_names(
+    tmp_path: Path, docs: Path, prompt_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tools = [{"name": "say hello", "description": ".", "content": [{"text": "x"}]}]
+    file = write(tmp_path, tools=tools, resources=RESOURCES, prompts=PROMPTS)
+    with pytest.raises(SystemExit):
+        main(["plan", str(file)])
+    shown = capsys.readouterr().out
+    assert "  say hello\n    served as say_hello\n" in shown
+    assert "  resource data://users/{id}/profile\n    from   mock\n" in shown
+    assert f"  resource docs://all/\n    from   {docs}\n" in shown
+    assert "  prompt filled(who, tone?)\n" in shown

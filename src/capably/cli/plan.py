@@ -98,6 +98,20 @@ def _lines(examined: "Examined", *, colour: bool) -> Iterator[str]:
         for skill in described["skills"]:
             if (server["server"], server["namespace"]) == ("skill", skill["namespace"]):
                 yield from _skill_lines(skill)
+        yield from _shown_lines(described, server["namespace"])
+
+
+def _shown_lines(described: "PlanDescription", namespace: str) -> Iterator[str]:
+    """What a server shows besides its tools, if it is one of MCP."""
+    for resource in described["resources"]:
+        if resource["namespace"] == namespace:
+            yield f"  resource {resource['uri']}"
+            yield f"    from   {resource['source']}"
+            yield from _scope_lines(resource["scopes"])
+    for prompt in described["prompts"]:
+        if prompt["namespace"] == namespace:
+            yield f"  prompt {prompt['name']}({', '.join(prompt['arguments'])})"
+            yield from _scope_lines(prompt["scopes"])
 
 
 def _offers(server: "ServerDescription") -> str:
@@ -109,6 +123,8 @@ def _offers(server: "ServerDescription") -> str:
 def _operation_lines(operation: "OperationDescription") -> Iterator[str]:
     front = operation["name"] if operation["method"] is None else f"{operation['method']} {operation['path']}"
     yield f"  {front}"
+    if operation["served_as"] != operation["name"]:
+        yield f"    served as {operation['served_as']}"
     if operation["asks_for"] is not None:
         yield f"    asks   callers for {operation['asks_for']}"
     yield from _scope_lines(operation["scopes"])

@@ -182,7 +182,8 @@ def _offers(listener: "Listener") -> str:
         counts = [(len(plan.skills), "skill")]
     else:
         counts = [(len(plan.operations), "tool" if plan.kind.value == "mcp" else "operation")]
-    counts += [(len(plan.forwards), "forward")] if plan.forwards else []
+    more = ((plan.forwards, "forward"), (plan.resources, "resource"), (plan.prompts, "prompt"))
+    counts += [(len(items), noun) for items, noun in more if items]
     return ", ".join(f"{count} {noun}" if count == 1 else f"{count} {noun}s" for count, noun in counts)
 
 

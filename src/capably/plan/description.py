@@ -11,6 +11,12 @@ from capably.plan.effects import Call
 from capably.plan.flow_description import FlowDescription, TargetDescription, describe_flow, describe_target
 from capably.plan.gate import scheme_of
 from capably.plan.inputs import input_schema
+from capably.plan.offer_description import (
+    PromptDescription,
+    ResourceDescription,
+    describe_prompt,
+    describe_resource,
+)
 from capably.plan.operation import (
     REST_OF_PATH,
     Derived,
@@ -142,6 +148,8 @@ class PlanDescription(TypedDict):
     operations: list[OperationDescription]
     forwards: list[ForwardDescription]
     skills: list[SkillDescription]
+    resources: list[ResourceDescription]
+    prompts: list[PromptDescription]
 
 
 _SAMPLES: Mapping[str, Any] = {
@@ -159,6 +167,8 @@ NO_PLAN: PlanDescription = {
     "operations": [],
     "forwards": [],
     "skills": [],
+    "resources": [],
+    "prompts": [],
 }
 
 
@@ -184,6 +194,10 @@ def describe_plan(plan: Plan) -> PlanDescription:
         "operations": [describe_operation(item) for server in plan.servers for item in server.operations],
         "forwards": [describe_forward(item) for server in plan.servers for item in server.forwards],
         "skills": [describe_skill(server.namespace, item) for server in plan.servers for item in server.skills],
+        "resources": [
+            describe_resource(server.namespace, item) for server in plan.servers for item in server.resources
+        ],
+        "prompts": [describe_prompt(server.namespace, item) for server in plan.servers for item in server.prompts],
     }
 
 
