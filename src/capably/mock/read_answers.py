@@ -152,7 +152,7 @@ class AnswerReader:
             message = f"`{{{{{problem}}}}}` is no expression that is known here"
             self.nodes.tell(warning("OAS008", message, node.span, "the example is told as it is written"))
             return Rendered(value)
-        if is_json and prepared.fill is None:
+        if is_json and not prepared.has_holes:
             self._unchecked.append((node, schema, value))
         return prepared
 

@@ -80,16 +80,20 @@ async def mocking(opened: Sequence[Opened], settings: MockSettings, log: Log) ->
             stack.enter_context(bind(settings.host.strip("[]"), port, f"the mock of {file}", "--port PORT"))
             for (file, _api), port in zip(apis, ports, strict=True)
         ]
-        running = []
+        running, servers = [], []
         for (file, api), sock in zip(apis, sockets, strict=True):
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=ipaddress.ip_address(host).is_loopback)
             mock = Mock(api, settings.demands, is_strict=settings.is_strict)
-            server = QuietServer(build_app(api, mock, limits, log), settings.drain_s)
-            await stack.enter_async_context(serving(server, sock))
+            servers.append(QuietServer(build_app(api, mock, limits, log), settings.drain_s))
+            await stack.enter_async_context(serving(servers[-1], sock))
             shown = f"[{host}]" if ":" in host else host
             running.append(Running(file, api, f"http://{shown}:{port}{next(iter(api.bases), '')}"))
-        yield running
+        try:
+            yield running
+        finally:
+            for server in servers:  # together, so that none takes new requests while another drains
+                server.should_exit = True
 
 
 def _check_demands(apis: Sequence[Api], demands: Sequence[Demand]) -> None:

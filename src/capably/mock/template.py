@@ -39,14 +39,14 @@ class UnknownHoleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A value whose texts may have holes. ``fill`` is ``None`` when there is none: then ``value`` is told as it is."""
+    """A value whose texts may have holes; one without is told as it is."""
 
     value: Any
-    fill: Hold | None = None
+    has_holes: bool = False
 
     def of(self, setting: Setting, escape: Callable[[str], str] = str) -> Any:
-        """The value for a request; ``escape`` makes what is put into longer text safe where it stands."""
-        return self.value if self.fill is None else _with(self.value, setting, escape)
+        """The value for a request; ``escape`` makes what is put into text safe where that stands."""
+        return _with(self.value, setting, escape) if self.has_holes else self.value
 
 
 def compiled(value: Any) -> Rendered:
@@ -56,9 +56,7 @@ def compiled(value: Any) -> Rendered:
         UnknownHoleError: a hole means nothing.
     """
     prepared = _prepared(value)
-    return (
-        Rendered(prepared, lambda setting: _with(prepared, setting, str)) if _has_holes(prepared) else Rendered(value)
-    )
+    return Rendered(prepared, _has_holes(prepared))
 
 
 @dataclass(frozen=True, slots=True)
