@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -369,3 +370,16 @@ def test_more_fields_are_allowed_where_a_part_is_written_and_nowhere_else(
 ) -> None:
     assert found(value, {**value, name: more}, exact=False) == []
     assert [item.what for item in found(value, {**value, name: more})] == [f"body.{name}"]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", [True, False], ids=["the document last", "the stories last"])
+@pytest.mark.parametrize("flow", [True, False], ids=["in braces", "in lines"])
+def test_a_document_may_stand_anywhere_in_a_case_file(folder: Path, newline: str, last: bool, flow: bool) -> None:  # noqa: FBT001 -- cases
+    lines = "document:\n" + "".join(f"    {line}\n" for line in DOCUMENT.splitlines())
+    inline = f"document: {json.dumps(yaml.safe_load(DOCUMENT))}\n" if flow else lines
+    rest = HEAD.partition("\n")[2] + RIGHT
+    text = rest + inline.rstrip("\n") if last else inline + rest
+    Path("b.case").write_bytes(text.replace("\n", newline).encode())
+    (told,) = asyncio.run(run_cases([read_case(Path("b.case"))], {}))
+    assert [(result.through, result.passed) for result in told.results] == [("rest", True), ("mcp", True)]

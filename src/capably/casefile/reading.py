@@ -11,6 +11,7 @@ from capably.diagnostics import Diagnostic, Severity, Span, error
 from capably.document import Mapping, Node, Scalar, parse_document
 from capably.errors import EXIT_USAGE, CommandError
 from capably.model.decode import decode_record
+from capably.render.excerpt import split_lines
 
 SUFFIX = ".case"
 
@@ -39,14 +40,12 @@ class Case:
 
 def _cut_out(text: str, node: Node) -> str:
     """The text of a node on the lines it has in its file, so that what is said of it names the right places."""
-    lines = text.splitlines()
-    first, last = node.span.line - 1, node.span.end_line
-    block = lines[first:last]
-    if block:
-        block[0] = " " * (node.span.column - 1) + block[0][node.span.column - 1 :]
-        if node.span.end_line <= len(lines):
-            block[-1] = block[-1][: node.span.end_column - 1] if len(block) == last - first else block[-1]
-    return "\n" * first + "\n".join(block) + "\n"
+    span = node.span
+    block = split_lines(text)[span.line - 1 : span.end_line]
+    block[0] = " " * (span.column - 1) + block[0][span.column - 1 :]
+    if len(block) == span.end_line - span.line + 1:  # else the node ends where the file does
+        block[-1] = block[-1][: span.end_column - 1]
+    return "\n" * (span.line - 1) + "\n".join(block) + "\n"
 
 
 def find_cases(paths: Sequence[Path]) -> list[Path]:
