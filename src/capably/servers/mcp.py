@@ -33,6 +33,7 @@ from capably.servers.mcp_protocol import Protocol
 from capably.servers.mcp_sessions import Session
 from capably.servers.mcp_state import Seal
 from capably.servers.mcp_streams import EVENT_STREAM
+from capably.servers.mcp_watching import FileWatch
 
 _PATHS: Final = frozenset({"/", "/mcp", "/mcp/"})
 _ALLOW: Final = (("allow", "POST, GET, DELETE, OPTIONS"),)
@@ -69,6 +70,7 @@ class McpApp:
         self._gatekeeper = gatekeeper
         self._limits = limits
         self._exchange = Exchange(self.protocol.changes, invoke, limits.body_bytes)
+        self._files = FileWatch(server.resources, self.protocol.changes)
         self._by_method: dict[str, Handler] = {
             "POST": self._post,
             "GET": self._get,
@@ -117,7 +119,8 @@ class McpApp:
         if isinstance(step, Reply):
             await send_reply(send, step)
         elif isinstance(step, Listen):
-            await self._exchange.subscribe(step, receive, send)
+            async with self._files.while_heard():
+                await self._exchange.subscribe(step, receive, send)
         else:
             await self._exchange.answer(step, receive, send, takes_stream=takes_stream)
 
@@ -127,7 +130,8 @@ class McpApp:
         if not _accepts(header(scope, b"accept"), _STREAMED):
             raise Fault(406, "not-acceptable", "The answer has no acceptable media type", f"accept `{EVENT_STREAM}`")
         await read_body(scope, receive, self._limits.body_bytes)  # what comes after it is the caller's leaving
-        await self._exchange.listen(session, header(scope, b"last-event-id"), receive, send)
+        async with self._files.while_heard():
+            await self._exchange.listen(session, header(scope, b"last-event-id"), receive, send)
 
     async def _delete(self, scope: Scope, _receive: Receive, send: Send, principal: Principal) -> None:
         """End a session (MCP 2025-11-25, Transports: Session Management, 5)."""

@@ -79,6 +79,11 @@ class Changes:
         self._listeners[listener] = None
         return lambda: self._listeners.pop(listener, None)
 
+    @property
+    def watched(self) -> frozenset[str]:
+        """The addresses of resources that somebody wants to hear of."""
+        return frozenset(uri for listener in self._listeners for uri in listener.watched)
+
     def tell(self, change: Change, uri: str = "") -> None:
         """Tell everybody who wants to know; ``uri`` says which resource changed."""
         for listener in tuple(self._listeners):

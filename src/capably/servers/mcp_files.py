@@ -59,12 +59,23 @@ def read_file(resource: ResourcePlan, uri: str) -> tuple[str, bytes] | None:
     Raises:
         FileError: it is too large, or cannot be read.
     """
+    path = path_at(resource, uri)
+    if path is None:
+        return None
+    return _media_type(resource, File(path.name, 0)), _bytes(resource, path)
+
+
+def path_at(resource: ResourcePlan, uri: str) -> Path | None:
+    """The file that an address of a resource means; ``None`` when there is none.
+
+    Raises:
+        FileError: the folder cannot be read.
+    """
     path = resource.path
     if path is None:
         return None
     if not path.is_dir():
-        single = _single(resource, path)
-        return (single.media_type, _bytes(resource, path)) if single is not None and uri == resource.uri else None
+        return path if uri == resource.uri and path.is_file() else None
     below = uri[len(resource.uri.rstrip("/")) + 1 :]
     parts = [unquote(part, errors="strict") for part in below.split("/")] if _is_decodable(below) else []
     if not parts or any("/" in part for part in parts):
@@ -73,7 +84,7 @@ def read_file(resource: ResourcePlan, uri: str) -> tuple[str, bytes] | None:
         file = next((item for item in Folder(path).files() if item.name == "/".join(parts)), None)
     except FolderError as problem:
         raise FileError(str(problem)) from None
-    return (_media_type(resource, file), _bytes(resource, path / file.name)) if file is not None else None
+    return path / file.name if file is not None else None
 
 
 def _is_decodable(text: str) -> bool:
