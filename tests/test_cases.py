@@ -328,11 +328,14 @@ def test_a_server_over_stdio_is_tested_over_http(tell: Tell, folder: Path) -> No
 
 
 texts = st.text(st.characters(max_codepoint=0xD7FF, exclude_characters="\x7f"), max_size=5)  # JSON that is YAML, too
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9) | texts,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
-    max_leaves=12,
-)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4)
+
+
+scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(-1e9, 1e9) | texts
+json_values = st.recursive(scalars, nested, max_leaves=12)
 
 
 def found(written: Any, came: Any, *, exact: bool = True) -> list[Difference]:
