@@ -15,7 +15,7 @@ from capably.plan.steps import CallTask, Flow
 
 _EXTENSIONS: dict[type[Record], tuple[str, ...]] = {}
 _OF_A_FLOW = ("deadline", "confirm")
-_KINDS_OF_OURS = frozenset({"transform", "elicit", "sample"})
+_KINDS_OF_OURS = frozenset({"transform", "elicit", "sample", "roots", "log"})
 
 
 def semantics_at_odds(capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
