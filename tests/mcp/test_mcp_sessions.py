@@ -375,3 +375,33 @@ def test_a_session_is_found_for_whom_it_was_opened_only() -> None:
     session = sessions.open("ada")
     assert sessions.find(session.id, "eve") is None
     assert sessions.find(session.id, "ada") is session
+
+
+async def test_streams_that_have_ended_are_let_go_of_before_one_that_goes_on(served: Server) -> None:
+    going_on = asyncio.Event()
+
+    async def talk(caller: Caller) -> str:
+        await caller.log("info", "begun")
+        await going_on.wait()
+        return "done"
+
+    async def tell(caller: Caller) -> str:
+        await caller.log("info", "told")
+        return "told"
+
+    async with client(served.url) as one:
+        await one.begin()
+        served.run["it"] = talk
+        async with await one.call(request_id="long") as response:
+            stream = events(response)
+            await anext(stream)
+            await anext(stream)
+            served.run["it"] = tell
+            for number in range(70):
+                async with await one.call(request_id=number) as short:
+                    await short.read()
+            session = served.app.protocol.sessions.find(one.headers["Mcp-Session-Id"], "")
+            assert session is not None
+            assert len(session.streams) == 64
+            going_on.set()
+            assert (await anext(stream))[1]["result"]["structuredContent"] == {"told": "done"}

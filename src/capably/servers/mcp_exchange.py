@@ -130,8 +130,7 @@ class Exchange:
         stream = Stream(str(self._keys), is_primed=(session.version or "") >= _PRIMED)
         session.streams[stream.key] = stream
         if len(session.streams) > _MOST_STREAMS:
-            oldest = next(key for key in session.streams if key != _STANDALONE)
-            session.streams.pop(oldest).end()
+            session.streams.pop(_let_go(session)).end()
         return stream
 
     async def _run(self, work: Work, outlet: "_Outlet | None") -> Reply:
@@ -214,6 +213,13 @@ class _Outlet:
 def _session_of(work: Work) -> Session | None:
     calls = (work,) if isinstance(work, Call) else (step for step in work.steps if isinstance(step, Call))
     return next((call.client.session for call in calls), None)
+
+
+def _let_go(session: Session) -> str:
+    """The stream to let go of: the oldest whose call has ended, else the oldest call's."""
+    calls = [(key, stream) for key, stream in session.streams.items() if key != _STANDALONE]
+    ended = (key for key, stream in calls if isinstance(stream, Stream) and stream.has_ended)
+    return next(ended, calls[0][0])
 
 
 async def _pump(stream: Stream, send: Send, after: int, farewell: bytes = b"") -> None:

@@ -19,7 +19,7 @@ from capably.servers.mcp_call import Call, client_of, error_reply, internal_erro
 from capably.servers.mcp_changes import LISTS, Changes, listening
 from capably.servers.mcp_completion import completion
 from capably.servers.mcp_eras import MODERN_VERSIONS, Context, Era, check_modern, era_of, negotiate
-from capably.servers.mcp_features import Dialogue, Handler, Listen, Part, Work, marks_of, merged
+from capably.servers.mcp_features import Dialogue, Handler, Listen, Marks, Part, Work, marks_of, merged
 from capably.servers.mcp_greeting import greeting
 from capably.servers.mcp_logging import logging as logging_part
 from capably.servers.mcp_messages import (
@@ -133,7 +133,8 @@ class Protocol:
         check_modern(message, context)
         answer = self._handler(Era.MODERN, message.method)(message, context)
         if isinstance(answer, Work | Dialogue):
-            return self._call(answer, message, context, memory_of(message, context.principal.subject, self._seal))
+            memory = memory_of(message, context.principal.subject, self._seal)
+            return self._call(answer, message, context, self._eras[Era.MODERN].marks, memory)
         if isinstance(answer, Listen):
             return answer
         return Reply(200, encode_result(message.id, answer))
@@ -150,16 +151,15 @@ class Protocol:
             return _ACCEPTED
         answer = self._handler(Era.LEGACY, message.method)(message, context)
         if isinstance(answer, Work | Dialogue):
-            return self._call(answer, message, context, Memory())
+            return self._call(answer, message, context, self._eras[Era.LEGACY].marks, Memory())
         if isinstance(answer, Listen):
             return answer
         reply = Reply(200, encode_result(message.id, answer))
         return replace(reply, session_id=self._begun(message, context)) if is_first else reply
 
-    def _call(self, work: Work | Dialogue, message: Message, context: Context, memory: Memory) -> Call:
-        era = self._eras[era_of(message, context)]
-        client = client_of(message, context, era.marks.era)
-        return Call(work, message, era.marks, client, context.principal.subject, self._seal, memory)
+    def _call(self, work: Work | Dialogue, message: Message, context: Context, marks: Marks, memory: Memory) -> Call:
+        client = client_of(message, context, marks.era)
+        return Call(work, message, marks, client, context.principal.subject, self._seal, memory)
 
     def _begun(self, message: Message, context: Context) -> str | None:
         """Begin a session; the id of one that is named by id."""
