@@ -50,6 +50,7 @@ def document(tmp_path: Path) -> Path:
               - {name: tags, type: array, required: false, items: {type: string}, description: Tags.}
               outputParameters:
               - {name: text, type: string, value: 'Hello {{who}}'}
+              - {name: all, type: array, items: {type: string, value: '{{who}}'}}
             resources:
             - {name: note, uri: 'shop://note', description: A note., mimeType: text/plain, text: Hi}
             - {name: item, uri: 'shop://items/{id}', description: An item., text: '{{id}}'}
@@ -82,7 +83,7 @@ def test_a_document_is_shown_without_starting_it(document: Path, capsys: pytest.
     ]
     assert "    read-only, idempotent\n" in shown
     assert "    takes who: string; tone?: warm | dry; tags?: array of string\n" in shown
-    assert "    gives text?: string | null\n" in shown
+    assert "    gives text?: string | null; all?: array of (string | null) | null\n" in shown
     assert "  shop://note  note  A note.  [text/plain]\n" in shown
     assert "  shop://items/{id}  item  An item.\n" in shown
     assert "  sell(what, how?)  Sells.\n" in shown

@@ -84,7 +84,8 @@ def _type(schema: Any) -> str:
     kind = schema.get("type")
     kinds = [str(item) for item in kind] if isinstance(kind, list) else [str(kind)] if kind else ["anything"]
     if "array" in kinds and isinstance(schema.get("items"), dict) and schema["items"]:
-        kinds[kinds.index("array")] = f"array of {_type(schema['items'])}"
+        inner = _type(schema["items"])
+        kinds[kinds.index("array")] = f"array of ({inner})" if " | " in inner else f"array of {inner}"
     return " | ".join(kinds)
 
 
