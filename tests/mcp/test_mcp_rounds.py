@@ -303,3 +303,17 @@ def test_a_state_has_one_spelling_only(length: int) -> None:
         if spelled != state:
             with pytest.raises(ProtocolError):
                 seal.open(CALL, "", spelled)
+
+
+async def test_what_is_refused_leaves_nothing_in_the_log(served: Server, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", logger="capably")
+    served.run["it"] = ask_name
+    secret = "sesame-42"
+    await served.call(secret, requestState=secret, inputResponses={"name": secret})
+    await served.post(secret)
+    for body in (secret.encode(), b'{"jsonrpc":"2.0","id":"%b"' % secret.encode(), b"[" * 99):
+        headers = {"Content-Type": "application/json", "Mcp-Session-Id": secret, "Authorization": secret}
+        async with served.http.post(served.url, data=body, headers=headers) as response:
+            assert response.status == 400
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("capably")]
+    assert not [message for message in ours if secret in message]
