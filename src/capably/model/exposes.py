@@ -128,6 +128,9 @@ class ExposesRest(Exposes):
     inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation.", default=(), since=OURS)
     resources: tuple[ExposedResource, ...] = key("resources", "The server's paths.", default=())
     max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.", since="1.0.0-beta1")
+    documentation: bool | None = key(
+        "documentation", "Whether it serves /openapi.json, /openapi.yaml and /docs (yes when absent).", since=OURS
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,7 @@ class _Compiler:
             prompts=prompts,
             freshness=self.freshness(server),
             over_stdio=over_stdio,
+            describes_itself=not isinstance(server, ExposesRest) or server.documentation is not False,
         )
         return guard.finished(plan, server)
 

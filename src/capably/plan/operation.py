@@ -275,7 +275,8 @@ class ServerPlan:
     """One server: where it listens, what it offers and who may call it.
 
     ``title`` and ``version`` are the capability's; without a ``gate`` everybody who reaches the server may call it.
-    With ``over_stdio`` it listens nowhere: one client speaks with it over standard input and output.
+    With ``over_stdio`` it listens nowhere: one client speaks with it over standard input and output. A REST server that
+    ``describes_itself`` serves its OpenAPI document.
     """
 
     kind: Kind
@@ -295,6 +296,7 @@ class ServerPlan:
     gate: Gate | None = None
     freshness: Freshness = Freshness()
     over_stdio: bool = False
+    describes_itself: bool = True
 
     @property
     def offers_something(self) -> bool:

@@ -34,6 +34,7 @@ from capably.servers.http import (
     until_answered,
 )
 from capably.servers.passing import Exchange, pass_through
+from capably.servers.rest_documents import ALLOWED, Documents
 from capably.servers.router import Match, Router
 
 _log = logging.getLogger("capably.rest")
@@ -44,6 +45,7 @@ def build_app(
 ) -> Application:
     """The ASGI application of one REST server."""
     router = Router(server.operations, server.forwards)
+    documents = Documents(server)
     paths = tuple(dict.fromkeys(item.route.path for item in server.operations if item.route is not None))
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +55,8 @@ def build_app(
         passed = _forward(router, match, scope) if match is not None and asked is None else None
         await _admit(gatekeeper, server, scope, asked, passed)
         if match is None:
-            raise _not_found(scope["path"], paths)
+            await _describe(documents, scope, send, paths)
+            return
         if passed is not None and passed.forward is not None:
             await pass_through(passed.forward, passed, Exchange(scope, receive, send), pass_on, limits)
             return
@@ -80,6 +83,18 @@ def build_app(
             await send_fault(send, _INTERNAL, head=scope["method"] == "HEAD")
 
     return app
+
+
+async def _describe(documents: Documents, scope: Scope, send: Send, paths: tuple[str, ...]) -> None:
+    """Answer from what the server says of itself; the document has no such path."""
+    path = scope["path"].removeprefix(root := scope.get("root_path", ""))
+    if not documents.has(path):
+        raise _not_found(scope["path"], paths)
+    if scope["method"] == "OPTIONS":
+        await send_body(send, 204, None, b"", (("allow", ALLOWED),))
+        return
+    page = documents.page(path, scope["method"], root)
+    await send_body(send, 200, page.media_type, page.body, page.headers, head=scope["method"] == "HEAD")
 
 
 _INTERNAL = Fault(500, "internal", "Something went wrong in the server", "the server's log says what happened")
