@@ -17,7 +17,6 @@ from capably.app import Listener, open_documents, running
 from capably.examine import Examined, examine
 from capably.loop import _loop_factory
 from capably.plan.operation import ServerPlan
-from capably.plan.variables import Given
 from capably.settings import Settings
 
 if TYPE_CHECKING:
