@@ -2,7 +2,13 @@ import asyncio
 import http.client
 import json
 import multiprocessing
+import os
 import runpy
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
+import psycopg
 import pytest
 from openai import OpenAI
 from openai.types.beta import Assistant, Thread
@@ -88,6 +95,32 @@ class Service:
             assert time.monotonic() < deadline, f"the run is not {status} after 10 seconds"
             time.sleep(0.02)
 
+    def until_said(self, run: Run) -> None:
+        """Until the run's message has text that can be read."""
+        deadline = time.monotonic() + 10
+        while b"thread.message.delta" not in self._head(run):
+            assert time.monotonic() < deadline, "the run has said nothing after 10 seconds"
+
+    def _head(self, run: Run) -> bytes:
+        """The first events of a run that goes on."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        path = f"/threads/{run.thread_id}/runs/{run.id}/events"
+        connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"})
+        try:
+            response = connection.getresponse()
+            return b"".join(line for line, _ in zip(response, range(30), strict=False))
+        finally:
+            connection.close()
+
+    def log(self, run: Run) -> list[tuple[int, str, Any]]:
+        """Number, name and data of every event of a run that has ended or waits."""
+        return parsed(self.call("GET", f"/threads/{run.thread_id}/runs/{run.id}/events").body)
+
+    @staticmethod
+    def parsed(stream: bytes) -> list[tuple[int, str, Any]]:
+        """Number, name and data of every event of a stream; `done` has no number."""
+        return parsed(stream)
+
     def texts(self, thread: Thread | Run) -> list[tuple[str, str]]:
         """Role and text of every message, oldest first."""
         thread_id = thread.thread_id if isinstance(thread, Run) else thread.id
@@ -131,31 +164,38 @@ FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["capably.threads.server", "uvicorn.protocols.http.httptools_impl", "uvicorn.lifespan.on"])
 
 
-@contextmanager
-def forked(settings: ThreadsSettings) -> Iterator[int]:
-    """The port of a service in a process of its own, which ends with the context."""
-    ours, theirs = FORKS.Pipe()
-    given = {"settings": settings, "pipe": theirs}
-    process = FORKS.Process(target=runpy.run_path, args=(str(HERE / "forked_service.py"), given, "forked"))
-    process.start()
-    theirs.close()
-    try:
-        assert ours.poll(30), "the service did not start"
-        yield ours.recv()
-    finally:
-        ours.close()
-        process.join(20)
-        process.kill()
+class Forked:
+    """A service in a process of its own."""
+
+    def __init__(self, settings: ThreadsSettings) -> None:
+        self._pipe, theirs = FORKS.Pipe()
+        given = {"settings": settings, "pipe": theirs}
+        self._process = FORKS.Process(target=runpy.run_path, args=(str(HERE / "forked_service.py"), given, "forked"))
+        self._process.start()
+        theirs.close()
+        assert self._pipe.poll(30), "the service did not start"
+        self.port: int = self._pipe.recv()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+        self._process.join()
+
+    def stop(self) -> None:
+        """Let it end as a signal would."""
+        self._pipe.close()
+        self._process.join(20)
+        self.kill()
 
 
 @contextmanager
 def running(data: Path, key: str, **choices: Any) -> Iterator[Service]:
-    settings = settings_of(data, **choices)
-    with (
-        forked(settings) as port,
-        OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=key, max_retries=0) as client,
-    ):
-        yield Service(port, key, data, client)
+    forked = Forked(settings_of(data, **choices))
+    try:
+        with OpenAI(base_url=f"http://127.0.0.1:{forked.port}/v1", api_key=key, max_retries=0) as client:
+            yield Service(forked.port, key, data, client)
+    finally:
+        forked.stop()
 
 
 async def _key(data: Path, database: str | None = None, tenant: str = "default") -> str:
@@ -175,6 +215,37 @@ def serve(tmp_path: Path, key: str) -> Iterator[Serve]:
 
         def start(**choices: Any) -> Service:
             return stack.enter_context(running(tmp_path / "data", key, **choices))
+
+        yield start
+
+
+class Victim:
+    """A service in a process that is killed and started again, each time on another port."""
+
+    def __init__(self, settings: ThreadsSettings, key: str) -> None:
+        self._settings = settings
+        self._key = key
+        self.start()
+
+    def start(self) -> None:
+        self._forked = Forked(self._settings)
+        client = OpenAI(base_url=f"http://127.0.0.1:{self._forked.port}/v1", api_key=self._key)
+        self.service = Service(self._forked.port, self._key, self._settings.data, client)
+
+    def kill(self) -> None:
+        self.service.client.close()
+        self._forked.kill()
+
+
+@pytest.fixture
+def killed(tmp_path: Path, key: str) -> Iterator[Callable[..., Victim]]:
+    """Starts services that can be killed, on the data directory of the test or on a database."""
+    with ExitStack() as stack:
+
+        def start(key: str = key, **choices: Any) -> Victim:
+            victim = Victim(settings_of(tmp_path / "data", **choices), key)
+            stack.callback(victim.kill)
+            return victim
 
         yield start
 
@@ -209,6 +280,80 @@ def make_service() -> type[Service]:
     return Service
 
 
+class Postgres:
+    """A private PostgreSQL server on loopback, for the length of a test session."""
+
+    def __init__(self, home: Path, binaries: Path) -> None:
+        self._home = home
+        self._binaries = binaries
+        # The server refuses to run as root.
+        self._user: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.geteuid() == 0 else {}
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self._port: int = probe.getsockname()[1]
+
+    def start(self) -> None:
+        if self._user:
+            shutil.chown(self._home, "nobody", "nogroup")
+        # No sync: the tests kill our processes, never this one.
+        self._run(
+            "initdb", "-D", str(self._home / "data"), "-A", "trust", "-U", "capably", "-N", "-E", "UTF8", "--locale=C"
+        )
+        options = f"-p {self._port} -k {self._home} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=300"
+        self._run("pg_ctl", "-D", str(self._home / "data"), "-w", "-l", str(self._home / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", str(self._home / "data"), "-m", "immediate", "stop")
+
+    def _run(self, command: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._binaries / command, *arguments],
+            check=True,
+            cwd=self._home,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **self._user,
+        )
+
+    def database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"test_{secrets.token_hex(4)}"
+        with psycopg.connect(f"{self._url}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"{self._url}/{name}"
+
+    @property
+    def _url(self) -> str:
+        return f"postgresql://capably@127.0.0.1:{self._port}"
+
+    @staticmethod
+    def key(url: str, tenant: str = "default") -> str:
+        """A key for a database."""
+        return asyncio.run(_key(Path(), url, tenant))
+
+
+def _binaries() -> Path | None:
+    found = shutil.which("initdb")
+    if found:
+        return Path(found).resolve().parent
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    binaries = _binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed here: apt-get install postgresql")
+    # Not below the folder of pytest, which only its owner may enter.
+    with tempfile.TemporaryDirectory(prefix="capably-postgres-") as home:
+        server = Postgres(Path(home), binaries)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
 @dataclass
 class Act:
     """What the scripted endpoint does with one request."""
@@ -220,6 +365,7 @@ class Act:
     finish: str | None = "stop"
     usage: Mapping[str, int] | None = None
     body: bytes | None = None  # instead of the stream
+    pause: float = 0.0  # seconds between two pieces
     hold: bool = False  # wait for `release` before the first piece
     hold_after: bool = False  # wait for `release` after the last piece, before the end
 
@@ -232,6 +378,7 @@ class ScriptedModel(ThreadingHTTPServer):
         self.requests: list[tuple[Mapping[str, str], Any]] = []
         self.paths: list[str] = []
         self.script: list[Act] = []
+        self.decide: Callable[[Any], dict[str, Any]] | None = None  # makes the act of a request without a script
         self.release = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}/v1"
 
@@ -249,7 +396,8 @@ class _Completions(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.model.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
         self.model.paths.append(self.path)
-        act = self.model.script.pop(0) if self.model.script else Act()
+        decide = self.model.decide
+        act = self.model.script.pop(0) if self.model.script else Act(**decide(body)) if decide else Act()
         try:
             self._perform(act, self.model.release)
         except (BrokenPipeError, ConnectionResetError):
@@ -267,6 +415,7 @@ class _Completions(BaseHTTPRequestHandler):
             self.wfile.write(act.body)
             return
         for piece in act.pieces:
+            time.sleep(act.pause)
             self._chunk({"choices": [{"index": 0, "delta": {"content": piece}}]})
         for index, (identity, name, arguments) in enumerate(act.calls):
             half = len(arguments) // 2
@@ -303,7 +452,7 @@ def scripted() -> Iterator[ScriptedModel]:
 @pytest.fixture
 def model(scripted: ScriptedModel) -> Iterator[ScriptedModel]:
     """The scripted endpoint with an empty script; what it holds is released when the test ends."""
-    scripted.requests, scripted.paths, scripted.script = [], [], []
+    scripted.requests, scripted.paths, scripted.script, scripted.decide = [], [], [], None
     scripted.release = threading.Event()
     yield scripted
     scripted.release.set()

@@ -56,10 +56,13 @@ def delta(message_id: str, text: str, *, first: bool) -> Event:
 
 def calling(step: RunStep) -> list[Event]:
     """A step that calls tools, as it begins, and each of its calls."""
-    calls: Sequence[Json] = step.as_json()["step_details"]["tool_calls"]
+    told = step.as_json()["step_details"]
+    calls: Sequence[Json] = told["tool_calls"]
+    # Readers add deltas to what they have been told, so the step begins without calls.
+    begun = step.model_copy(update={"step_details": told | {"tool_calls": []}})
     return [
-        step_event(step, "created"),
-        step_event(step, "in_progress"),
+        step_event(begun, "created"),
+        step_event(begun, "in_progress"),
         *(step_delta(step.id, index, call) for index, call in enumerate(calls)),
     ]
 
