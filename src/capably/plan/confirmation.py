@@ -14,7 +14,7 @@ def confirmed(operation: Operation) -> Operation:
     """The operation with a first step that asks; a mock does nothing that has to be confirmed."""
     work = operation.work
     if isinstance(work, Consumed):
-        work = Flow((Step("call", CallTask(work), operation.span),), decided_by=work.decided_by)
+        work = Flow((Step("call", CallTask(work), operation.span),), decided_by=work.decided_by, tells_last=True)
     if not isinstance(work, Flow):
         return operation
     names = {step.name for step in work.steps}

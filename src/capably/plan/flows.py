@@ -1,6 +1,6 @@
 """Steps become a flow: tasks compiled, names of results resolved, the order derived."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -10,6 +10,7 @@ from capably.document import Node, Scalar
 from capably.expr.source import Source
 from capably.model.exposes import Exposed
 from capably.model.flows import AggregateFlow, StepMapping, StepRecord
+from capably.plan.answer import Answer
 from capably.plan.binding import Binder, Place
 from capably.plan.draft import Draft
 from capably.plan.durations import seconds_of
@@ -141,6 +142,15 @@ def with_readers(flow: Flow, read: Iterable[int]) -> Flow:
     return replace(flow, steps=steps)
 
 
+def tells_last(flow: Flow, answer: Answer, read: Collection[int]) -> bool:
+    """Whether the reply of the last step is the answer, status and all: nothing is made of it, nor read by its name."""
+    last = flow.steps[-1] if flow.steps else None
+    if last is None or flow.mappings or last.loop is not None or not isinstance(last.task, CallTask):
+        return False
+    is_read = flow.reads_steps or len(flow.steps) - 1 in read
+    return not answer.is_declared or (last.task.projection is None and not is_read)
+
+
 def _known_read(step: Step, *, is_read: bool) -> Step:
     return replace(step, task=replace(step.task, is_read=is_read)) if isinstance(step.task, CallTask) else step
 
@@ -165,11 +175,15 @@ def _names(records: tuple[StepRecord, ...], found: list[Diagnostic]) -> tuple[st
 
 def steps_in_outputs(doing: Doing, results: Results) -> bool:
     """Whether outputs name steps themselves, as in ``mapping: $.get-ship.name``; those that do count as read."""
+    before = set(results.read)
+    results.read.clear()
     for output in doing.outputs:
         _named_in(output.node, results)
         if not doing.mappings and output.name in results.names and output.mapping is None and output.value is None:
             results.read.add(results.names.index(output.name))
-    return bool(results.read)
+    names_steps = bool(results.read)
+    results.read |= before
+    return names_steps
 
 
 def _named_in(node: Node, results: Results) -> None:

@@ -76,7 +76,6 @@ class _FlowRun:
         self._flow = flow
         self._journal = journal
         self._at_once = at_once
-        self._inputs = inputs
         self._results: dict[str, Any] = {}
         self._values: dict[str, Any] = {**inputs, RESULTS: self._results}
         self._ended: set[int] = set()
@@ -207,8 +206,7 @@ class _FlowRun:
 
     def _passes(self, unit: _Unit) -> bool:
         """Whether a unit's reply is the answer, as it came."""
-        is_last = unit.step == len(self._flow.steps) - 1
-        return is_last and self._flow.passes_last and not self._operation.answer.is_declared
+        return self._flow.tells_last and unit.step == len(self._flow.steps) - 1
 
     def _settle_failure(self, unit: _Unit, failure: Outcome | Fault) -> None:
         step = self._flow.steps[unit.step]
@@ -258,7 +256,7 @@ class _FlowRun:
             return self._failure
         last = self._flow.steps[-1].task if self._flow.steps else None
         if self._last_reply is not None and last is not None:
-            return outcome_of(self._operation, last.consumed, self._last_reply, self._inputs)  # type: ignore[union-attr]
+            return outcome_of(self._operation, last.consumed, self._last_reply, self._values)  # type: ignore[union-attr]
         return self._told_value(self._base())
 
     def _base(self) -> Any:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from capably.diagnostics import error, warning
@@ -16,7 +17,7 @@ from capably.plan.consumed import Consumed
 from capably.plan.content import StatedContent
 from capably.plan.contents import ContentCompiler
 from capably.plan.draft import Draft
-from capably.plan.flows import Doing, FlowCompiler, steps_in_outputs, undeclared_targets, with_readers
+from capably.plan.flows import Doing, FlowCompiler, steps_in_outputs, tells_last, undeclared_targets, with_readers
 from capably.plan.formats import compile_format
 from capably.plan.intake import Intake
 from capably.plan.mocks import stated_contents, states_a_value
@@ -36,12 +37,16 @@ from capably.plan.unused import unused_keys
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """The work of an operation, the binder of texts in its outputs, and the consumed operations it calls."""
+    """The work of an operation, the binder of texts in its outputs, and the consumed operations it calls.
+
+    ``read`` are the steps, by position, that its mappings and outputs read; compiling these adds to it.
+    """
 
     work: Work
     texts: Binder
     called: tuple[Candidate, ...] = ()
     outputs: tuple[Output, ...] = ()
+    read: AbstractSet[int] = frozenset()
 
 
 class OperationCompiler:
@@ -136,17 +141,14 @@ class OperationCompiler:
         compiled = FlowCompiler(self._draft, site.front, doing, scopes, intake).compile()
         if compiled is None:
             return None
-        before = set(compiled.results.read)
-        compiled.results.read.clear()
         reads_steps = steps_in_outputs(doing, compiled.results)
-        flow = with_readers(compiled.flow, compiled.results.read | before)
-        flow = replace(flow, reads_steps=reads_steps, name=shared.ref if shared is not None else "")
+        flow = replace(compiled.flow, reads_steps=reads_steps, name=shared.ref if shared is not None else "")
         added = tuple(
             Output(node=item.node, name=item.target.partition(".")[0])
             for item in undeclared_targets(doing, self._found)
         )
         outputs = (*doing.outputs, *{output.name: output for output in added}.values())
-        return _Done(flow, compiled.texts, compiled.called, outputs)
+        return _Done(flow, compiled.texts, compiled.called, outputs, compiled.results.read)
 
     def _bind_own(self, site: Site, intake: Intake, doing: Doing) -> None:
         """`with` of an operation that has steps gives names to values that its steps read."""
@@ -182,6 +184,8 @@ class OperationCompiler:
         """The operation, with the inputs that its outputs refer to as well."""
         exposed, work = site.exposed, done.work
         answer = self._answer(done)
+        if isinstance(work, Flow):
+            work = with_readers(replace(work, tells_last=tells_last(work, answer, done.read)), done.read)
         contents = self._contents(exposed, done)
         self._tell_outputs_aside(exposed, flow)
         shown = next(iter(done.called), None)

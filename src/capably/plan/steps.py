@@ -207,7 +207,8 @@ class Flow:
 
     ``mappings`` say what the value is that outputs are taken from: ``("ship", "name")`` and its source. Without any it
     is the result of the last step. ``reads_steps`` says that outputs name steps themselves. ``name`` is that of the
-    aggregate's flow, when it is one.
+    aggregate's flow, when it is one. ``tells_last`` says that the reply of the last step's upstream is the answer, as
+    that of an operation of one call is.
     """
 
     steps: tuple[Step, ...]
@@ -216,14 +217,9 @@ class Flow:
     deadline_s: float | None = None
     name: str = ""
     decided_by: str = "steps"
+    tells_last: bool = False
     asks: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Know whether the caller may be asked: then results are kept, for the call may come again."""
         object.__setattr__(self, "asks", any(step.asks for step in self.steps))
-
-    @property
-    def passes_last(self) -> bool:
-        """Whether the answer is that of the last step's upstream, as it came, when outputs say nothing."""
-        last = self.steps[-1] if self.steps else None
-        return not self.mappings and last is not None and isinstance(last.task, CallTask) and last.loop is None
