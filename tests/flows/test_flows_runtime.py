@@ -147,9 +147,7 @@ async def test_a_caller_that_comes_again_finds_what_was_done(tmp_path: Path) -> 
         caller = Returning()
         with pytest.raises(InputRequiredError) as required:
             await runtime.invoke(operation, {}, caller)
-        assert [question.message for question in required.value.questions if isinstance(question, Question)] == [
-            "Go on?"
-        ]
+        assert [question.message for question in required.value.questions] == ["Go on?"]
         assert caller.journal == {"a": {"id": "/ports/1"}}
         caller.answers = [Response("accept")]
         outcome = await runtime.invoke(operation, {}, caller)

@@ -50,6 +50,7 @@ def call(
       capably call fleet.yaml get-ship imo=IMO-9321483
       capably call fleet.yaml create-run threadId=t1 --json '{"body": {"assistant_id": "a1"}}'
       capably call fleet.yaml 'GET /ships/{imo}' imo=IMO-9321483 --dry-run
+      capably call fleet.yaml get-voyage-manifest voyageId=V1 --trace
     """
     from capably.settings import Settings
     from capably.startup import missing_values, unknown_names
