@@ -59,6 +59,11 @@ def forwarding(forward: dict[str, Any]) -> dict[str, Any]:
     return {"type": "rest", "namespace": "w", "port": 3, "resources": [{"path": "/{path}", "forward": forward}]}
 
 
+def crossing(**cors: Any) -> dict[str, Any]:
+    operations = [{"method": "GET", "call": "up.op"}]
+    return {"type": "rest", "port": 3, "cors": cors, "resources": [{"path": "/x", "operations": operations}]}
+
+
 def skill(*tools: dict[str, Any], **more: Any) -> str:
     told = {"name": "s", "description": "S.", "tools": [{"name": "t", **tool} for tool in tools], **more}
     return document(more=[{"type": "skill", "namespace": "k", "port": 3, "skills": [told]}])
@@ -166,6 +171,7 @@ TOLD: dict[str, str | bytes] = {
     "OUT005": document(consumed={"outputRawFormat": "jsn"}),
     "OUT006": document(consumed={"outputRawFormat": "avro", "outputSchema": "absent.avsc"}),
     "OUT007": document(consumed={"outputRawFormat": "binary", "maxBinarySize": "much"}),
+    "OUT008": document({"outputParameters": [{"name": "Content-Length", "in": "header", "mapping": "$.a"}]}),
     "AUT001": auth(type="handshake"),
     "AUT002": auth(type="bearer"),
     "AUT003": auth(type="apikey", key="a", value="{{B}}", placement="margin"),
@@ -198,6 +204,8 @@ TOLD: dict[str, str | bytes] = {
     "PRM002": shown(prompts=[{"name": "p", "template": [{"content": "{{a}}"}]}]),
     "PRM003": shown(prompts=[{"name": "p", "template": [{"content": "a"}]}] * 2),
     "SRV005": document({"name": "no good"}),
+    "SRV006": document(more=[crossing(origins=["https://a.test/path"])]),
+    "SRV007": document(more=[crossing(origins=["*"])]),
     "SKL001": skill({}),
     "SKL002": skill({"from": {"sourceNamespace": "b", "action": "t"}}),
     "SKL003": skill({"instruction": "a.md"}),

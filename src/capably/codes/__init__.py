@@ -277,6 +277,12 @@ CODES: dict[str, Code] = {
         "A size cannot be read",
         "`maxBinarySize` is a number with a unit: `512KiB`, `10MiB` (when absent), `1GiB`; bytes without one.",
     ),
+    "OUT008": Code(
+        "An output cannot be a header of the answer",
+        "An output with `in: header` is told as the header of its `name`, which must be one: letters, digits and `-`. "
+        "Headers that frame the message or that the server writes itself (Content-Type, Vary, those of `cors`) cannot "
+        "be stated. The output is left out.",
+    ),
     "SRV001": Code(
         "Two servers listen on one port",
         "Only one of them could start. Change a port, or give another with `--port NAMESPACE=PORT`.",
@@ -298,6 +304,18 @@ CODES: dict[str, Code] = {
         "Many MCP clients and model providers accept 1 to 64 letters, digits, `_` and `-` only. The tool is served "
         "under a name made of these, which stays the same while the document does, with the written name as its title; "
         "`capably plan --format json` tells both.",
+    ),
+    "SRV006": Code(
+        "Which web pages may call cannot be kept as stated",
+        "`cors` of a REST server names origins as browsers write them: scheme, host and port, no path. What is none is "
+        "left out, so fewer pages may call, never more. `credentials: true` cannot go with `*`: any page could act as "
+        "its visitor (Fetch standard, section 3.2.5). Then no page may call. See docs/rest.md.",
+    ),
+    "SRV007": Code(
+        "Every web page may call a server that asks nobody",
+        "With `origins: ['*']` any page that somebody on this machine, or in this network, opens can call the server "
+        "and read its answers, which use the credentials of the upstream API. Name the origins, or add "
+        "`authentication`.",
     ),
     "SKL001": Code(
         "It is not clear what a tool of a skill is",

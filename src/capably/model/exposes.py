@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from capably.document import Node
 from capably.model.auth import Authentication
 from capably.model.contents import Content, Prompt
+from capably.model.cors import StatedCors
 from capably.model.fields import OURS, Record, key
 from capably.model.flows import StepMapping, StepRecord
 from capably.model.values import Output, Parameter
@@ -128,6 +129,7 @@ class ExposesRest(Exposes):
     inputs: tuple[Parameter, ...] = key("inputParameters", "Inputs of every operation.", default=(), since=OURS)
     resources: tuple[ExposedResource, ...] = key("resources", "The server's paths.", default=())
     max_binary_size: str | None = key("maxBinarySize", "The largest binary answer, such as 10MiB.", since="1.0.0-beta1")
+    cors: StatedCors | None = key("cors", "Which web pages may call (none when absent).", since=OURS)
     documentation: bool | None = key(
         "documentation", "Whether it serves /openapi.json, /openapi.yaml and /docs (yes when absent).", since=OURS
     )

@@ -58,7 +58,7 @@ class Output(Record):
     display: str | None = key("display", "A title for people.", since=OURS)
     description: str | None = key("description", "What it means.", since=OURS)
     required: bool | None = key("required", "Whether it is always there.", since=OURS)
-    in_: str | None = key("in", "Where it stands in the answer: body (default) or header.", since=OURS)
+    in_: str | None = key("in", "Where it stands in the answer: body (default), or header over REST.", since=OURS)
     mapping: Node | None = key("mapping", "A JSONPath into the upstream's answer.")
     value: Node | None = key("value", "A fixed value; on a consumed operation a JSONPath.")
     const: Node | None = key("const", "A fixed value.")

@@ -158,15 +158,17 @@ class Answer:
     """What to do with a successful upstream body.
 
     No ``alternatives`` and no ``named`` outputs: pass the body through. ``alternatives`` are tried in order, the first
-    that is not null is the answer. ``named`` outputs compose one object.
+    that is not null is the answer. ``named`` outputs compose one object. ``headers`` are told beside the body, by names
+    in lower case; one without a shape is the upstream's own.
     """
 
     alternatives: tuple[Shape, ...] = ()
     named: tuple[tuple[str, Shape], ...] = ()
+    headers: tuple[tuple[str, Shape | None], ...] = ()
 
     @property
     def is_declared(self) -> bool:
-        """Whether the document says anything about the answer."""
+        """Whether the document says anything about the body of the answer."""
         return bool(self.named or self.alternatives)
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from capably.diagnostics import Diagnostic, error
 from capably.model.capability import Capability
 from capably.model.exposes import Exposed, Exposes, ExposesMcp, ExposesRest, Resource, Tool
+from capably.plan.cors import compile_cors
 from capably.plan.draft import Draft
 from capably.plan.forwards import ForwardCompiler
 from capably.plan.guard import Guard, guard_of
@@ -108,6 +109,7 @@ class _Compiler:
             prompts=prompts,
             freshness=self.freshness(server),
             over_stdio=over_stdio,
+            cors=compile_cors(server, self.found) if isinstance(server, ExposesRest) else None,
             describes_itself=not isinstance(server, ExposesRest) or server.documentation is not False,
         )
         return guard.finished(plan, server)

@@ -14,6 +14,7 @@ from capably.payload.decode import PayloadError, decode_payload
 from capably.plan.answer import Run
 from capably.plan.consumed import Consumed
 from capably.plan.effects import Call
+from capably.plan.header_outputs import with_headers
 from capably.plan.inputs import invalid_inputs
 from capably.plan.operation import Inputs, Mock, Operation
 from capably.plan.outcome import Fault, Headers, Outcome, Problem
@@ -67,8 +68,11 @@ def _mocked(operation: Operation, inputs: Inputs) -> Outcome:
         return Outcome(200, _TEXT, text.encode(), pieces=pieces)
     run = Run(inputs)
     value = _without_gaps(operation.answer.apply({}, run))
+    headers = with_headers((), operation.answer, {}, (), run) if operation.answer.headers else ()
     losses = tuple(run.losses)
-    return Outcome(204, None, losses=losses) if value is None else Outcome(200, _JSON, as_json(value), losses=losses)
+    if value is None:
+        return Outcome(204, None, headers=headers, losses=losses)
+    return Outcome(200, _JSON, as_json(value), headers, losses=losses)
 
 
 def _without_gaps(value: Any) -> Any:
@@ -89,6 +93,9 @@ def outcome_of(operation: Operation, work: Consumed, reply: Reply, inputs: Input
     """
     headers = passed_on(reply.headers)
     media_type = reply.header("content-type")
+    run = Run(inputs, is_listless=work.raw_format.is_listless)
+    if operation.answer.headers and is_success(reply):
+        headers = with_headers(headers, operation.answer, _mappable(work, reply), reply.headers, run)
     if reply.stream is not None or not reply.body or not is_success(reply):
         return Outcome(reply.status, media_type, reply.body, headers, reply.stream)
     if work.raw_format.is_binary:
@@ -96,9 +103,14 @@ def outcome_of(operation: Operation, work: Consumed, reply: Reply, inputs: Input
     answer = operation.answer
     if not answer.is_declared or (answer.passes_through and work.raw_format.is_json):
         return Outcome(reply.status, media_type, reply.body, headers)
-    run = Run(inputs, is_listless=work.raw_format.is_listless)
     told = answer.apply(decoded(work, reply), run)
     return Outcome(reply.status, _JSON, as_json(told), headers, losses=tuple(run.losses))
+
+
+def _mappable(work: Consumed, reply: Reply) -> Any:
+    """What headers are taken out of: nothing, where there is no body that is read."""
+    is_read = reply.stream is None and reply.body and not work.raw_format.is_binary
+    return decoded(work, reply) if is_read else None
 
 
 def is_success(reply: Reply) -> bool:

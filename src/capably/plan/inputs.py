@@ -70,7 +70,7 @@ def _converted(operation: Operation, given: Mapping[str, Any]) -> Mapping[str, A
     found = dict(given)
     for item in operation.inputs:
         if item.location is not Location.BODY and item.name in found:
-            found[item.name] = _from_text(found[item.name], item.type, item.schema)
+            found[item.name] = read_text(found[item.name], item.type, item.schema)
     return found
 
 
@@ -145,11 +145,12 @@ _TYPES: dict[str, type] = {"string": str, "boolean": bool, "array": list, "objec
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
-def _from_text(value: Any, kind: str, schema: Mapping[str, Any]) -> Any:
+def read_text(value: Any, kind: str, schema: Mapping[str, Any]) -> Any:
+    """A value that came as text, in the type it is declared to have; as it came, when it is not of that type."""
     if kind == "array":
         inner = schema.get("items", {})
         items = value if isinstance(value, list) else [value]
-        return [_from_text(item, inner.get("type", "string"), inner) for item in items]
+        return [read_text(item, inner.get("type", "string"), inner) for item in items]
     if not isinstance(value, str):
         return value
     try:

@@ -14,6 +14,7 @@ from capably.payload.decode import as_list
 from capably.plan.answer import Loss, Run
 from capably.plan.effects import End, Ended, Progress, Start, Turn
 from capably.plan.flow import as_json, outcome_of, passed_on
+from capably.plan.header_outputs import with_headers
 from capably.plan.operation import Inputs, Operation
 from capably.plan.outcome import Fault, Outcome
 from capably.plan.steps import Flow, Loop, OnError, Step, TransformTask
@@ -268,18 +269,17 @@ class _FlowRun:
 
     def _told_value(self, base: Any) -> Outcome:
         answer = self._operation.answer
-        if not answer.is_declared:
-            losses = tuple(self._losses)
-            is_nothing = base is None
-            return (
-                Outcome(204, None, losses=losses) if is_nothing else Outcome(200, _JSON, as_json(base), losses=losses)
-            )
+        run = Run(self._values, losses=self._losses)
+        above = base
         if self._flow.reads_steps:
             own = base if isinstance(base, dict) else {}
-            base = {**self._results, **own} if self._flow.mappings else {**own, **self._results}
-        run = Run(self._values, losses=self._losses)
-        told = answer.apply(base, run)
-        return Outcome(200, _JSON, as_json(told), losses=tuple(run.losses))
+            above = {**self._results, **own} if self._flow.mappings else {**own, **self._results}
+        headers = with_headers((), answer, above, (), run) if answer.headers else ()
+        told = answer.apply(above, run) if answer.is_declared else base
+        losses = tuple(run.losses)
+        if told is None and not answer.is_declared:
+            return Outcome(204, None, headers=headers, losses=losses)
+        return Outcome(200, _JSON, as_json(told), headers, losses=losses)
 
 
 _JSON = "application/json"

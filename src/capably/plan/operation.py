@@ -15,6 +15,7 @@ from capably.folder import Folder
 from capably.plan.answer import Answer
 from capably.plan.consumed import Consumed
 from capably.plan.content import StatedContent
+from capably.plan.cors import Cors
 from capably.plan.gate import Gate
 from capably.plan.output_schema import OutputSchema
 from capably.plan.prompt import PromptPlan
@@ -276,7 +277,7 @@ class ServerPlan:
 
     ``title`` and ``version`` are the capability's; without a ``gate`` everybody who reaches the server may call it.
     With ``over_stdio`` it listens nowhere: one client speaks with it over standard input and output. A REST server that
-    ``describes_itself`` serves its OpenAPI document.
+    ``describes_itself`` serves its OpenAPI document; ``cors`` says which web pages may call it.
     """
 
     kind: Kind
@@ -297,6 +298,7 @@ class ServerPlan:
     freshness: Freshness = Freshness()
     over_stdio: bool = False
     describes_itself: bool = True
+    cors: Cors | None = None
 
     @property
     def offers_something(self) -> bool:

@@ -13,6 +13,7 @@ from capably.model.decode import decode_record
 from capably.model.values import Output
 from capably.plan.answer import Answer, Each, EachValue, Expected, Fixed, Shape, Shaped, Whole
 from capably.plan.conversion import LOST, convert
+from capably.plan.header_outputs import is_header, usable_headers
 
 CompileText: TypeAlias = Callable[[str, Node], Source]
 """Compiles a template over the caller's inputs that stands in a node."""
@@ -36,11 +37,13 @@ def compile_answer(
         is_flow: the value is made of steps: an object whose properties say no path is found by its name.
     """
     shaper = _Shaper(compile_text, found, is_mock=is_mock, is_flow=is_flow)
-    names = [output.name for output in outputs]
+    headers = tuple(shaper.header(output) for output in usable_headers(outputs, found))
+    told = [output for output in outputs if not is_header(output)]
+    names = [output.name for output in told]
     if names and all(names):
-        return Answer(named=shaper.named(outputs))
-    shapes = (shaper.shape(output, None) for output in outputs)
-    return Answer(alternatives=tuple(shape for shape in shapes if shape is not None))
+        return Answer(named=shaper.named(told), headers=headers)
+    shapes = (shaper.shape(output, None) for output in told)
+    return Answer(alternatives=tuple(shape for shape in shapes if shape is not None), headers=headers)
 
 
 def has_fixed_value(outputs: tuple[Output, ...]) -> bool:
@@ -88,6 +91,14 @@ class _Shaper:
         path = self.path(output, name)
         return self.mapped(output, path, expected) if path is not None else None
 
+    def header(self, output: Output) -> tuple[str, Shape | None]:
+        """The name of a header, and its shape: none for one that states neither a path nor a value."""
+        name = (output.name or "").lower()
+        stated = (output.mapping, output.value, output.const)
+        if all(node is None for node in stated):
+            return name, None
+        return name, self.shape(replace(output, in_=None), output.name)
+
     def mapped(self, output: Output, path: AnyPath, expected: Expected) -> Shape | None:
         if output.properties is not None:
             return Shaped(path, tuple(self.properties(output.properties)), expected)
@@ -103,8 +114,8 @@ class _Shaper:
     def is_of_body(self, output: Output) -> bool:
         if (output.in_ or "body").lower() == "body":
             return True
-        message = f"an output in `{output.in_}` is not sent by this version: it is left out"
-        self.found.append(warning("DOC013", message, output.value_span("in"), "outputs in the body are served"))
+        message = f"an output cannot be in `{output.in_}`: it is left out"
+        self.found.append(warning("DOC013", message, output.value_span("in"), "outputs are in the body or in a header"))
         return False
 
     def fixed(self, node: Node, expected: Expected) -> Fixed:

@@ -150,8 +150,13 @@ async def send_fault(send: Send, fault: Fault, *, head: bool = False) -> None:
     await send_body(send, fault.status, "application/problem+json", problem_body(fault), fault.headers, head=head)
 
 
-def check_origin(scope: Scope, limits: Limits) -> None:
+def check_origin(scope: Scope, limits: Limits, is_allowed: Callable[[str], bool] | None = None) -> None:
     """Refuse a request that a web page or a rebound name made us get.
+
+    Args:
+        scope: the request.
+        limits: whether host and origin must be local.
+        is_allowed: whether pages of an origin may call all the same.
 
     Raises:
         Fault: status 403 (the Origin header is not local) or 421 (the Host header is not local).
@@ -163,7 +168,7 @@ def check_origin(scope: Scope, limits: Limits) -> None:
         detail = "this server listens on loopback and answers to localhost, 127.0.0.1 and [::1] only"
         raise Fault(421, "wrong-host", "The Host header is not this server's", detail)
     origin = header(scope, b"origin")
-    if origin is not None and not _is_local(origin):
+    if origin is not None and not _is_local(origin) and not (is_allowed is not None and is_allowed(origin)):
         detail = "requests from web pages of other origins are refused while the server listens on loopback"
         raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
 

@@ -4,18 +4,13 @@ An upstream's status and body come back as they are. Every error of ours is an R
 """
 
 import logging
-from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
-from typing import Any
-from urllib.parse import parse_qsl
-
-import msgspec
+from dataclasses import dataclass, replace
 
 from capably.diagnostics import nearest
 from capably.plan.caller import Invoke, SilentCaller
-from capably.plan.inputs import accept, invalid_inputs
-from capably.plan.operation import Input, Inputs, Location, Operation, ServerPlan
-from capably.plan.outcome import Fault, PassOn, Problem
+from capably.plan.operation import Operation, ServerPlan
+from capably.plan.outcome import Fault, Outcome, PassOn
+from capably.servers.cross_origin import CrossOrigin
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
     Application,
@@ -26,51 +21,61 @@ from capably.servers.http import (
     Send,
     StreamBrokenError,
     check_origin,
-    header,
     read_body,
     send_body,
     send_fault,
-    send_stream,
     until_answered,
 )
 from capably.servers.passing import Exchange, pass_through
+from capably.servers.rest_answer import NO_CHOICE, Asked, Offer, Sent, offer_of, send_answer, wanted_type
 from capably.servers.rest_documents import ALLOWED, Documents
+from capably.servers.rest_inputs import InputReader, Reading
 from capably.servers.router import Match, Router
 
 _log = logging.getLogger("capably.rest")
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """An operation with all that is decided of it before requests come."""
+
+    operation: Operation
+    reader: InputReader
+    offer: Offer
 
 
 def build_app(
     server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper, pass_on: PassOn
 ) -> Application:
     """The ASGI application of one REST server."""
-    router = Router(server.operations, server.forwards)
-    documents = Documents(server)
-    paths = tuple(dict.fromkeys(item.route.path for item in server.operations if item.route is not None))
+    return _RestServer(server, invoke, limits, gatekeeper, pass_on)
 
-    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-        check_origin(scope, limits)
-        match = _match(router, scope)
-        asked = match.operation(scope["method"]) if match is not None else None
-        passed = _forward(router, match, scope) if match is not None and asked is None else None
-        await _admit(gatekeeper, server, scope, asked, passed)
-        if match is None:
-            await _describe(documents, scope, send, paths)
-            return
-        if passed is not None and passed.forward is not None:
-            await pass_through(passed.forward, passed, Exchange(scope, receive, send), pass_on, limits)
-            return
-        if scope["method"] == "OPTIONS" and "OPTIONS" not in match.operations:
-            await send_body(send, 204, None, b"", (("allow", match.allowed),))
-            return
-        operation = _operation(scope["method"], match)
-        inputs = await _inputs(operation, match, scope, receive, limits)
-        answer = _answer(operation, inputs, invoke, send, is_head=scope["method"] == "HEAD")
-        await until_answered(scope, receive, answer)
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+class _RestServer:
+    """One server: what is decided before requests come, and how each is answered."""
+
+    def __init__(
+        self, server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper, pass_on: PassOn
+    ) -> None:
+        self._server = server
+        self._invoke = invoke
+        self._limits = limits
+        self._gatekeeper = gatekeeper
+        self._pass_on = pass_on
+        self._router = Router(server.operations, server.forwards)
+        self._documents = Documents(server)
+        self._origins = CrossOrigin(server)
+        self._endpoints = {
+            id(item): _Endpoint(item, _reader(server, item), offer_of(item)) for item in server.operations
+        }
+        self._paths = tuple(dict.fromkeys(item.route.path for item in server.operations if item.route is not None))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        sent = dict(scope["headers"])
+        send = self._origins.telling(sent, send)
         try:
-            await respond(scope, receive, send)
+            await self._respond(Exchange(scope, receive, send), sent)
         except Fault as fault:
             await send_fault(send, fault, head=scope["method"] == "HEAD")
         except ClientGoneError:
@@ -82,22 +87,59 @@ def build_app(
             _log.exception("%s %s failed", scope["method"], scope["path"])
             await send_fault(send, _INTERNAL, head=scope["method"] == "HEAD")
 
-    return app
+    async def _respond(self, exchange: Exchange, sent: Sent) -> None:
+        scope, send = exchange.scope, exchange.send
+        check_origin(scope, self._limits, self._origins.allows)
+        self._origins.check(scope, sent)
+        match = _match(self._router, scope)
+        allowed = self._origins.preflight(scope, sent, match)
+        if allowed is not None:
+            await send_body(send, 204, None, b"", allowed)
+            return
+        asked = match.operation(scope["method"]) if match is not None else None
+        passed = _forward(self._router, match, scope) if match is not None and asked is None else None
+        await _admit(self._gatekeeper, self._server, scope, asked, passed)
+        if match is None:
+            await self._describe(scope, send, sent)
+        elif passed is not None and passed.forward is not None:
+            await pass_through(passed.forward, passed, exchange, self._pass_on, self._limits)
+        elif asked is None and scope["method"] == "OPTIONS":
+            await send_body(send, 204, None, b"", (("allow", match.allowed),))
+        else:
+            await self._run(self._endpoints[id(_operation(scope["method"], match))], match, exchange, sent)
 
+    async def _run(self, endpoint: _Endpoint, match: Match, exchange: Exchange, sent: Sent) -> None:
+        scope, receive, send = exchange
+        asked = Asked(scope["method"], sent, wanted_type(endpoint.offer, sent), endpoint.offer)
+        body = await read_body(scope, receive, self._limits.body_bytes)
+        reading = endpoint.reader.read(match.values, scope["query_string"], sent, body)
+        await until_answered(scope, receive, self._answer(endpoint.operation, reading, asked, send))
 
-async def _describe(documents: Documents, scope: Scope, send: Send, paths: tuple[str, ...]) -> None:
-    """Answer from what the server says of itself; the document has no such path."""
-    path = scope["path"].removeprefix(root := scope.get("root_path", ""))
-    if not documents.has(path):
-        raise _not_found(scope["path"], paths)
-    if scope["method"] == "OPTIONS":
-        await send_body(send, 204, None, b"", (("allow", ALLOWED),))
-        return
-    page = documents.page(path, scope["method"], root)
-    await send_body(send, 200, page.media_type, page.body, page.headers, head=scope["method"] == "HEAD")
+    async def _answer(self, operation: Operation, reading: Reading, asked: Asked, send: Send) -> None:
+        outcome = await self._invoke(operation, reading.inputs, SilentCaller())
+        if reading.headers:
+            outcome = replace(outcome, headers=(*outcome.headers, *reading.headers))
+        await send_answer(send, outcome, asked)
+
+    async def _describe(self, scope: Scope, send: Send, sent: Sent) -> None:
+        """Answer from what the server says of itself; the document has no such path."""
+        path = scope["path"].removeprefix(root := scope.get("root_path", ""))
+        if not self._documents.has(path):
+            raise _not_found(scope["path"], self._paths)
+        if scope["method"] == "OPTIONS":
+            await send_body(send, 204, None, b"", (("allow", ALLOWED),))
+            return
+        page = self._documents.page(path, scope["method"], root)
+        outcome = Outcome(200, page.media_type, page.body, page.headers)
+        await send_answer(send, outcome, Asked(scope["method"], sent, page.media_type, NO_CHOICE))
 
 
 _INTERNAL = Fault(500, "internal", "Something went wrong in the server", "the server's log says what happened")
+
+
+def _reader(server: ServerPlan, operation: Operation) -> InputReader:
+    gates = (server.gate, operation.gate)
+    return InputReader(operation, [name for gate in gates if gate is not None for _place, name in gate.asked])
 
 
 async def _admit(
@@ -116,17 +158,6 @@ def _match(router: Router, scope: Scope) -> Match | None:
     except UnicodeDecodeError:
         detail = "percent-encode the UTF-8 bytes of each part of the path"
         raise Fault(400, "malformed-path", "The path is not UTF-8", detail) from None
-
-
-async def _answer(operation: Operation, inputs: Inputs, invoke: Invoke, send: Send, *, is_head: bool) -> None:
-    outcome = await invoke(operation, inputs, SilentCaller())
-    if outcome.stream is None:
-        await send_body(send, outcome.status, outcome.media_type, outcome.body, outcome.headers, head=is_head)
-    elif is_head:
-        await outcome.stream.aclose()
-        await send_body(send, outcome.status, outcome.media_type, b"", outcome.headers, head=True)
-    else:
-        await send_stream(send, outcome, outcome.stream)
 
 
 def _forward(router: Router, match: Match, scope: Scope) -> Match | None:
@@ -151,75 +182,3 @@ def _operation(method: str, match: Match) -> Operation:
         headers = (("allow", match.allowed),)
         raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=headers)
     return operation
-
-
-async def _inputs(operation: Operation, match: Match, scope: Scope, receive: Receive, limits: Limits) -> Inputs:
-    places = {item.location for item in operation.inputs}
-    body = await read_body(scope, receive, limits.body_bytes)
-    values: dict[Location, Mapping[str, Any]] = {Location.PATH: _path_values(operation, match)}
-    if Location.QUERY in places:
-        values[Location.QUERY] = _query(scope)
-    if Location.COOKIE in places:
-        values[Location.COOKIE] = _cookies(scope)
-    if Location.HEADER in places:
-        values[Location.HEADER] = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-    given = {}
-    for item in operation.inputs:
-        name = item.wire_name.lower() if item.location is Location.HEADER else item.wire_name
-        found = values.get(item.location, {})
-        if name in found:
-            given[item.name] = _one(item, found[name])
-    if Location.BODY in places and body:
-        given |= _body_values(operation, _decoded(body, scope))
-    return accept(operation, given, from_text=True)
-
-
-def _one(item: Input, value: Any) -> Any:
-    """The only or the last value of a repeated parameter; an array takes them all."""
-    if isinstance(value, list) and item.type != "array":
-        return value[-1]
-    return value
-
-
-def _path_values(operation: Operation, match: Match) -> dict[str, str]:
-    if operation.route is None:
-        return {}
-    names = [name for segment in operation.route.segments if not isinstance(segment, str) for name in segment[1::2]]
-    return dict(zip(names, match.values, strict=True))
-
-
-def _query(scope: Scope) -> dict[str, list[str]]:
-    values: dict[str, list[str]] = {}
-    for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
-        values.setdefault(name, []).append(value)
-    return values
-
-
-def _cookies(scope: Scope) -> dict[str, str]:
-    try:
-        cookies = SimpleCookie(header(scope, b"cookie") or "")
-    except CookieError:
-        return {}
-    return {name: morsel.value for name, morsel in cookies.items()}
-
-
-def _decoded(body: bytes, scope: Scope) -> Any:
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        media_type = header(scope, b"content-type") or "application/json"
-        if "json" not in media_type:
-            detail = f"send `Content-Type: application/json` and JSON, not {media_type}"
-            raise Fault(415, "unsupported-media-type", "The request body must be JSON", detail) from None
-        detail = f"the body is not valid JSON: {problem}"
-        raise Fault(400, "malformed-body", "The request body cannot be read", detail) from None
-
-
-def _body_values(operation: Operation, body: Any) -> dict[str, Any]:
-    inputs = [item for item in operation.inputs if item.location is Location.BODY]
-    given = {item.name: body for item in inputs if item.whole_body}
-    fields = [item for item in inputs if not item.whole_body]
-    if fields and not isinstance(body, dict):
-        names = ", ".join(f"`{item.wire_name}`" for item in fields)
-        raise invalid_inputs([Problem("body", "body", f"the body must be a JSON object with {names}")])
-    return given | {item.name: body[item.wire_name] for item in fields if item.wire_name in body}
