@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capably.diagnostics import Span
 from capably.plan.answer import Answer
@@ -220,3 +222,14 @@ def test_allow_names_what_is_served_and_what_every_path_answers(methods: list[st
 
 def test_a_router_without_operations_finds_nothing() -> None:
     assert Router([]).find(b"/") is None
+
+
+PATHS = ["/ships", "/ships/{id}", "/ships/{a}-{b}", "/ships/{id}/crew", "/all/{path}"]
+SEGMENTS = st.lists(st.sampled_from(["ships", "all", "crew", "a-b", "x", "é", "", "a.b"]), min_size=1, max_size=4)
+
+
+@given(SEGMENTS)
+def test_an_encoded_path_finds_what_the_plain_one_finds(segments: list[str]) -> None:
+    plain = "/" + "/".join(segments)
+    encoded = "/" + "/".join("".join(f"%{byte:02x}" for byte in segment.encode()) for segment in segments)
+    assert found(PATHS, encoded) == found(PATHS, plain)

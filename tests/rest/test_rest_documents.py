@@ -6,14 +6,16 @@ from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from capably.examine import examine
 from capably.plan.openapi import openapi_document
-from capably.plan.operation import ServerPlan
+from capably.plan.operation import Kind, ServerPlan
 from capably.servers.rest_page import reference_page
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def test_the_document_says_what_is_checked_and_answered(plan_of: PlanOf) -> None
     assert told["parameters"][1]["schema"] == {"type": "boolean", "default": False}
     assert told["parameters"][3]["schema"] == {"type": "string", "enum": ["en", "fr"]}
     assert told["responses"]["200"]["content"]["application/json"]["schema"]["required"] == ["name"]
-    assert told["responses"]["400"] == {"$ref": "#/components/responses/Problem"}
+    assert told["responses"]["400"] == {"$ref": "#/components/responses/Failure"}
 
 
 def test_fields_of_a_body_may_be_json_or_a_form_and_a_whole_body_is_json(plan_of: PlanOf) -> None:
@@ -219,3 +221,15 @@ def test_the_page_shows_a_call_with_what_it_cannot_do_without(plan_of: PlanOf) -
     reader.feed(page)
     assert json.dumps({"n": 1}) in reader.text
     assert 'curl -X POST "$SERVER/x?q=VALUE"' in reader.text
+
+
+CORPUS = Path(__file__).parents[2] / ".." / "shared" / "corpus"
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not there")
+def test_what_real_documents_offer_is_valid_openapi() -> None:
+    files = [file for file in sorted(CORPUS.rglob("*.y*ml")) if "_negative" not in file.parts][::8]
+    plans = [examined.compiled.plan for file in files if (examined := examine(file)).compiled is not None]
+    servers = [server for plan in plans for server in plan.servers if server.kind is Kind.REST]
+    assert servers
+    assert [(server.namespace, found) for server in servers if (found := faults(openapi_document(server)))] == []

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from capably.plan.gate import DigestGate, Gate, OpenGate, SecretGate
 from capably.plan.gate_oauth2 import OAuthGate
 from capably.plan.operation import Forward, Input, Location, Mock, Operation, Route, ServerPlan
-from capably.plan.representations import JSON, media_types
+from capably.plan.representations import ANYTHING, JSON, media_types
 
 Object: TypeAlias = dict[str, Any]
 
@@ -42,7 +42,10 @@ def openapi_document(server: ServerPlan, root: str = "") -> Object:
         "info": _info(server),
         "servers": [{"url": root or "/"}],
         "paths": _paths(server),
-        "components": {"schemas": {"Problem": _PROBLEM_SCHEMA}, "responses": {"Problem": _REFUSAL}},
+        "components": {
+            "schemas": {"Problem": _PROBLEM_SCHEMA},
+            "responses": {"Problem": _REFUSAL, "Failure": _FAILURE},
+        },
     }
     if schemes:
         document["components"]["securitySchemes"] = schemes
@@ -175,12 +178,10 @@ def _responses(operation: Operation) -> Object:
         responses["204"] = {"description": "There is nothing to say."}
     else:
         responses["2XX"] = {"description": "The answer, with the status of the upstream.", "content": content}
+    failure = {"$ref": f"#/components/responses/{'Problem' if isinstance(operation.work, Mock) else 'Failure'}"}
     if operation.inputs:
-        responses["400"] = {"$ref": "#/components/responses/Problem"}
-    responses["default"] = {
-        "description": "A problem; or a failure of the upstream, as it came.",
-        "content": {_PROBLEM: _PROBLEM_CONTENT, "*/*": {}},
-    }
+        responses["400"] = failure
+    responses["default"] = failure
     return responses
 
 
@@ -244,4 +245,8 @@ _PROBLEM_SCHEMA: Final[Object] = {
     "required": ["type", "title", "status", "detail"],
 }
 _PROBLEM_CONTENT: Final[Object] = {"schema": {"$ref": "#/components/schemas/Problem"}}
-_REFUSAL: Final[Object] = {"description": "The inputs are not valid.", "content": {_PROBLEM: _PROBLEM_CONTENT}}
+_REFUSAL: Final[Object] = {"description": "What went wrong.", "content": {_PROBLEM: _PROBLEM_CONTENT}}
+_FAILURE: Final[Object] = {
+    "description": "What went wrong here; or a failure of the upstream, as it came.",
+    "content": {_PROBLEM: _PROBLEM_CONTENT, ANYTHING: {}},
+}

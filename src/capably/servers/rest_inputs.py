@@ -5,9 +5,8 @@ strict handling (RFC 7240, section 4.4) has it refused.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -24,8 +23,7 @@ _MOST_TOLD: Final = 10
 _LONGEST_TOLD: Final = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Accepted inputs, and the headers that tell what else was sent."""
 
     inputs: Inputs

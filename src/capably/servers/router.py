@@ -77,13 +77,16 @@ class Router:
         """
         raw = raw_path[1:].split(b"/")
         try:
-            segments = [unquote_to_bytes(segment).decode() for segment in raw]
+            if b"%" in raw_path:
+                segments = [unquote_to_bytes(segment).decode() for segment in raw]
+            else:  # nearly every path
+                segments = raw_path[1:].decode().split("/")
         except UnicodeDecodeError:
             found = self.find_forward(raw_path)
             if found is None:
                 raise
             return replace(found, operations={})
-        return _find(self._root, _Path(segments, raw, lambda match: bool(match.operations or match.forward)), 0, ())
+        return _find(self._root, _Path(segments, raw, _answers), 0, ())
 
     def find_forward(self, raw_path: bytes) -> Match | None:
         """The most specific match that has a forward."""
@@ -97,6 +100,10 @@ class Router:
             is_rest = route.takes_rest and at == len(route.segments) - 1
             branch = _grow_rest(branch) if is_rest else _grow(branch, segment)
         return branch
+
+
+def _answers(match: Match) -> bool:
+    return bool(match.operations or match.forward)
 
 
 def _grow_rest(branch: _Branch) -> _Branch:
