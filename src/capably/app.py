@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ipaddress
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from typing import Final, TypeAlias
 from capably.diagnostics import did_you_mean
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined, examine_with
-from capably.listening import QuietServer, bind, serving
+from capably.listening import QuietServer, bind, serving, tls_context
 from capably.plan.operation import Kind, ServerPlan
 from capably.runtime import Runtime
 from capably.scripts.sandboxes import Sandboxes
@@ -53,11 +54,12 @@ class RefusedError(CommandError):
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A server that runs: its plan, and the address it really has; one over stdio has none."""
+    """A server that runs: its plan, the address it really has (none over stdio), and whether it speaks https."""
 
     plan: ServerPlan
     host: str = ""
     port: int = 0
+    is_private: bool = False
 
     @property
     def warning(self) -> str:
@@ -77,7 +79,7 @@ class Listener:
             return "stdio"
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 -- compared, not bound
         shown = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        return f"http://{shown}:{self.port}"
+        return f"{'https' if self.is_private else 'http'}://{shown}:{self.port}"
 
 
 async def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
@@ -192,7 +194,8 @@ async def running(
         listeners: list[Listener] = []
         apps: list[object] = []  # applications, some of which have something to close
         servers: list[QuietServer] = []
-        for (document, server), sock in zip(bound, sockets, strict=True):
+        contexts = [_tls(server, settings) for _document, server in bound]
+        for (document, server), sock, tls in zip(bound, sockets, contexts, strict=True):
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=_is_loopback(host))
             keeper = keepers[id(document)]
@@ -200,9 +203,9 @@ async def running(
             apps.append(served)
             app = with_metadata(served, server, limits)
             keeper.prepare(server)
-            servers.append(QuietServer(app, settings.drain_s))
+            servers.append(QuietServer(app, settings.drain_s, tls))
             await stack.enter_async_context(serving(servers[-1], sock))
-            listeners.append(Listener(server, host, port))
+            listeners.append(Listener(server, host, port, tls is not None))
         over_stdio = next(((document, server) for document, server in servers_of if server.over_stdio), None)
         if over_stdio is not None:
             document, server = over_stdio
@@ -274,6 +277,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _tls(server: ServerPlan, settings: Settings) -> ssl.SSLContext | None:
+    files = settings.tls or server.tls
+    return tls_context(files, f"the {server.kind.value} server `{server.namespace}`") if files is not None else None
 
 
 @contextlib.contextmanager

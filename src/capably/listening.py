@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from capably.errors import CommandError
+from capably.plan.operation import CertificateFiles
 from capably.servers.http import DISCONNECT
 
 
@@ -82,10 +84,34 @@ class CappedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
+def tls_context(files: CertificateFiles, what: str) -> ssl.SSLContext:
+    """How a server speaks TLS: 1.2 or later, with forward secrecy (RFC 9325, sections 3.1.1 and 4.1).
+
+    Raises:
+        CommandError: the certificate cannot be read, or the key is not its own; ``what`` names the server.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        # An empty password: nobody is there to be asked for one.
+        context.load_cert_chain(files.certificate, files.key, password="")
+    except OSError as problem:
+        if isinstance(problem, ssl.SSLError):
+            message = f"{what} cannot speak https with {files.certificate} and {files.key}"
+            advice = "the one needs the certificate, the other its private key, in PEM and without a password"
+        else:
+            message = f"{what} cannot read its certificate: {problem.filename or files.certificate}: {problem.strerror}"
+            advice = "files named by `tls` are relative to the document, those of --tls-cert to this directory"
+        raise CommandError(message, advice) from problem
+    return context
+
+
 class QuietServer(uvicorn.Server):
     """A uvicorn server for one of our applications: it leaves signals and logging to whoever runs it."""
 
-    def __init__(self, app: Any, drain_s: float) -> None:
+    def __init__(self, app: Any, drain_s: float, tls: ssl.SSLContext | None = None) -> None:
         """Serve an ASGI application; on stopping, open requests get ``drain_s`` seconds to end."""
         config = uvicorn.Config(
             app,
@@ -95,6 +121,7 @@ class QuietServer(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=int(drain_s),
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
         super().__init__(config)
 

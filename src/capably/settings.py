@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from capably.plan.operation import CertificateFiles
 from capably.plan.variables import Given
 from capably.scripts.governance import ScriptSwitches
 from capably.servers.http import Limits
@@ -16,7 +17,7 @@ class Settings:
     ``host`` replaces the address of every server; ``ports`` replace single ports by the server's namespace. ``strict``
     refuses a document that has any error, instead of serving what is sound. ``stdio`` names the one MCP server that is
     served, over standard input and output (an empty name: the only one there is); ``None`` serves all as they say.
-    ``scripts`` says which scripts may run.
+    ``tls`` is shown by every server instead of what its document names. ``scripts`` says which scripts may run.
     """
 
     given: Given = field(default_factory=Given)
@@ -27,4 +28,5 @@ class Settings:
     drain_s: float = 10.0
     strict: bool = False
     stdio: str | None = None
+    tls: CertificateFiles | None = None
     scripts: ScriptSwitches = field(default_factory=ScriptSwitches)

@@ -15,6 +15,7 @@ from capably.errors import EXIT_USAGE, CommandError
 if TYPE_CHECKING:
     from capably.app import Listener
     from capably.examine import Examined
+    from capably.plan.operation import CertificateFiles
     from capably.settings import Settings
 
 MAX_PORT = 65535
@@ -30,6 +31,12 @@ MAX_PORT = 65535
     multiple=True,
     metavar="NAMESPACE=PORT",
     help="Port of a server, instead of the document's; 0 takes a free one.",
+)
+@click.option(
+    "--tls-cert", metavar="FILE", type=click.Path(path_type=Path), help="Serve https with this certificate chain (PEM)."
+)
+@click.option(
+    "--tls-key", metavar="FILE", type=click.Path(path_type=Path), help="Its private key, when it is in another file."
 )
 @click.option("--host", metavar="ADDR", help="Address all servers listen on, instead of the document's.")
 @click.option(
@@ -57,6 +64,8 @@ def serve(
     sets: tuple[tuple[str, str], ...],
     upstreams: tuple[tuple[str, str], ...],
     ports: tuple[tuple[str, str], ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
     host: str | None,
     stdio: str | None,
     no_scripts: bool,
@@ -86,6 +95,7 @@ def serve(
         given=given_from(sets, upstreams),
         ports=ports_from(ports),
         host=host,
+        tls=_certificate(tls_cert, tls_key),
         stdio=stdio,
         strict=strict,
         client=ClientLimits(answer_s=timeout_s),
@@ -105,6 +115,19 @@ def _told_apart(stdio: str | None, files: tuple[Path, ...]) -> tuple[str | None,
     if not files:
         raise CommandError("no document is named", "write `capably serve FILE`", exit_code=EXIT_USAGE)
     return stdio, files
+
+
+def _certificate(certificate: Path | None, key: Path | None) -> "CertificateFiles | None":
+    """What every server shows instead of what its document names.
+
+    Raises:
+        CommandError: a key without a certificate.
+    """
+    from capably.plan.operation import CertificateFiles
+
+    if certificate is None and key is not None:
+        raise CommandError("--tls-key needs a certificate", "add --tls-cert FILE", exit_code=EXIT_USAGE)
+    return CertificateFiles(certificate, key or certificate) if certificate is not None else None
 
 
 def ports_from(pairs: Sequence[tuple[str, str]]) -> dict[str, int]:

@@ -109,6 +109,19 @@ class ExposedResource(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedTls(Record):
+    """A server's certificate: it speaks https."""
+
+    certificate: str = key(
+        "certificate",
+        "A PEM file with the chain, the server's first; relative to the document.",
+        required=True,
+        since=OURS,
+    )
+    key: str | None = key("key", "A PEM file with the private key (in `certificate` when absent).", since=OURS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exposes(Record):
     """What every server has, and what a server of a kind that is not served by this version has."""
 
@@ -120,6 +133,7 @@ class Exposes(Record):
     description: str | None = key("description", "What the server offers.", since=OURS)
     tags: tuple[str, ...] = key("tags", "Words to group by.", default=(), since=OURS)
     authentication: Authentication | None = key("authentication", "How callers are authenticated.")
+    tls: StatedTls | None = key("tls", "The certificate it shows; without one it speaks plain http.", since=OURS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from capably.diagnostics import Diagnostic, error
 from capably.model.capability import Capability
@@ -10,7 +11,7 @@ from capably.plan.cors import compile_cors
 from capably.plan.draft import Draft
 from capably.plan.forwards import ForwardCompiler
 from capably.plan.guard import Guard, guard_of
-from capably.plan.operation import Forward, Freshness, Kind, Operation, Plan, ResourcePlan, ServerPlan
+from capably.plan.operation import CertificateFiles, Forward, Freshness, Kind, Operation, Plan, ResourcePlan, ServerPlan
 from capably.plan.operations import OperationCompiler
 from capably.plan.prompt import PromptPlan
 from capably.plan.prompts import compile_prompts
@@ -90,8 +91,9 @@ class _Compiler:
         ]
         resources, prompts = self.shown(server, compiler)
         forwards = self.forwards(server, guard)
-        if port is None or not guard.is_kept:
-            return None
+        is_private = server.tls is not None or "tls" not in server.node.entries
+        if port is None or not guard.is_kept or not is_private:
+            return None  # what cannot be kept as it is stated is not opened
         plan = ServerPlan(
             kind=kind,
             namespace=server.namespace or kind.value,
@@ -109,6 +111,7 @@ class _Compiler:
             prompts=prompts,
             freshness=self.freshness(server),
             over_stdio=over_stdio,
+            tls=_certificate(server),
             cors=compile_cors(server, self.found) if isinstance(server, ExposesRest) else None,
             describes_itself=not isinstance(server, ExposesRest) or server.documentation is not False,
         )
@@ -183,3 +186,12 @@ class _Compiler:
 
 def _exposed(server: Exposes) -> Iterator[Exposed]:
     return (site.exposed for site in sites(server, []))
+
+
+def _certificate(server: Exposes) -> CertificateFiles | None:
+    """The files of a server's certificate; they are relative to the document."""
+    if server.tls is None:
+        return None
+    folder = Path(server.tls.node.span.file).parent
+    certificate = folder / server.tls.certificate
+    return CertificateFiles(certificate, folder / server.tls.key if server.tls.key is not None else certificate)

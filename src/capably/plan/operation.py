@@ -272,12 +272,21 @@ class ResourcePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """What a server shows that it is itself with: PEM files of its chain and of its private key, perhaps one file."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class ServerPlan:
     """One server: where it listens, what it offers and who may call it.
 
     ``title`` and ``version`` are the capability's; without a ``gate`` everybody who reaches the server may call it.
     With ``over_stdio`` it listens nowhere: one client speaks with it over standard input and output. A REST server that
-    ``describes_itself`` serves its OpenAPI document; ``cors`` says which web pages may call it.
+    ``describes_itself`` serves its OpenAPI document; ``cors`` says which web pages may call it. With
+    ``tls`` it speaks https.
     """
 
     kind: Kind
@@ -299,6 +308,7 @@ class ServerPlan:
     over_stdio: bool = False
     describes_itself: bool = True
     cors: Cors | None = None
+    tls: CertificateFiles | None = None
 
     @property
     def offers_something(self) -> bool:
