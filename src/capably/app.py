@@ -281,7 +281,9 @@ def _is_loopback(host: str) -> bool:
 
 def _tls(server: ServerPlan, settings: Settings) -> ssl.SSLContext | None:
     files = settings.tls or server.tls
-    return tls_context(files, f"the {server.kind.value} server `{server.namespace}`") if files is not None else None
+    if files is None:
+        return None
+    return tls_context(files.certificate, files.key, f"the {server.kind.value} server `{server.namespace}`")
 
 
 @contextlib.contextmanager

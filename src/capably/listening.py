@@ -5,13 +5,13 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from capably.errors import CommandError
-from capably.plan.operation import CertificateFiles
 from capably.servers.http import DISCONNECT
 
 
@@ -84,7 +84,7 @@ class CappedProtocol(HttpToolsProtocol):
             self.transport.close()
 
 
-def tls_context(files: CertificateFiles, what: str) -> ssl.SSLContext:
+def tls_context(certificate: Path, key: Path, what: str) -> ssl.SSLContext:
     """How a server speaks TLS: 1.2 or later, with forward secrecy (RFC 9325, sections 3.1.1 and 4.1).
 
     Raises:
@@ -96,13 +96,13 @@ def tls_context(files: CertificateFiles, what: str) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     try:
         # An empty password: nobody is there to be asked for one.
-        context.load_cert_chain(files.certificate, files.key, password="")
+        context.load_cert_chain(certificate, key, password="")
     except OSError as problem:
         if isinstance(problem, ssl.SSLError):
-            message = f"{what} cannot speak https with {files.certificate} and {files.key}"
+            message = f"{what} cannot speak https with {certificate} and {key}"
             advice = "the one needs the certificate, the other its private key, in PEM and without a password"
         else:
-            message = f"{what} cannot read its certificate: {problem.filename or files.certificate}: {problem.strerror}"
+            message = f"{what} cannot read its certificate: {problem.filename or certificate}: {problem.strerror}"
             advice = "files named by `tls` are relative to the document, those of --tls-cert to this directory"
         raise CommandError(message, advice) from problem
     return context

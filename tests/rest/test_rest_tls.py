@@ -80,9 +80,9 @@ def test_plain_http_is_not_answered(serve: Serve, files: CertificateFiles) -> No
 def test_a_certificate_that_cannot_be_used_is_told(files: CertificateFiles, tmp_path: Path) -> None:
     absent = tmp_path / "absent.pem"
     with pytest.raises(CommandError, match=r"the server cannot read its certificate: .*No such file"):
-        tls_context(CertificateFiles(absent, absent), "the server")
+        tls_context(absent, absent, "the server")
     with pytest.raises(CommandError, match=r"the server cannot speak https with .*cert\.pem and .*cert\.pem"):
-        tls_context(CertificateFiles(files.certificate, files.certificate), "the server")
+        tls_context(files.certificate, files.certificate, "the server")
 
 
 def test_a_server_whose_certificate_is_not_named_is_not_opened_in_plain(told: Any, plan_of: Any) -> None:
