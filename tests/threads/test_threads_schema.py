@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import create_engine, inspect
 
 from capably.threads.backup import back_up
 from capably.threads.database import Database, DataDirectoryError, locate
+from capably.threads.schema import upgrade
 from capably.threads.tables import metadata
 
 if TYPE_CHECKING:
@@ -71,14 +72,27 @@ def _declared() -> dict[str, Any]:
     }
 
 
-async def test_the_migrations_lead_to_the_tables_that_are_declared(tmp_path: Path) -> None:
-    async with Database(locate(tmp_path, None)) as database, database.read() as connection:
-        assert await connection.run_sync(_columns) == _declared()
+def _migrated(url: str) -> dict[str, Any]:
+    """The tables of an empty database after all migrations."""
+    engine = create_engine(url)
+    try:
+        with engine.begin() as connection:
+            upgrade(connection)
+            return _columns(connection)
+    finally:
+        engine.dispose()
 
 
-def test_the_migrations_lead_to_the_same_tables_on_postgresql_however_many_start_at_once(
-    postgres: "Postgres",
-) -> None:
+def test_the_migrations_lead_to_the_tables_that_are_declared(tmp_path: Path) -> None:
+    assert _migrated(f"sqlite:///{tmp_path / 'x.db'}") == _declared()
+
+
+def test_the_migrations_lead_to_the_same_tables_on_postgresql(postgres: "Postgres") -> None:
+    url = locate(Path(), postgres.database())
+    assert _migrated(url.render_as_string(hide_password=False)) == _declared()
+
+
+def test_an_empty_database_gets_its_tables_once_however_many_processes_start(postgres: "Postgres") -> None:
     url = locate(Path(), postgres.database())
 
     async def look() -> Any:

@@ -26,6 +26,7 @@ OPEN_PATHS = frozenset({"/", "/health", "/v1/health", "/openapi.json", "/docs"})
 Check = Callable[[str], Awaitable[Holder | None]]
 
 
+VERSION = "/v1"
 _BEARER = {"www-authenticate": "Bearer"}
 
 
@@ -64,6 +65,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["path"].startswith(VERSION + "/"):
+            scope["root_path"] = VERSION  # what routes are looked up without (ASGI, root_path)
         answer = _Answer(send)
         try:
             await self._admit(scope)

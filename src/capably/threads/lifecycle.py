@@ -93,6 +93,7 @@ class Lifecycle:
         Gives the next move instead if the turn is done already, and None if there is nothing left to do.
         """
         following: Run | None = None
+        work: Work | None = None
         async with self._database.write() as connection:
             run = await run_row(connection, run_id)
             if run is None or not _executed(run, leg):
@@ -104,9 +105,9 @@ class Lifecycle:
                 return await next_move(connection, run, self.now)
             else:
                 await _withdraw(connection, run_id, turn)
-                return await _work(connection, await self._take_up(connection, run))
+                work = await _work(connection, await self._take_up(connection, run))
         await self._tell(run_id, following)
-        return None
+        return work
 
     async def begin_call(self, run_id: str, leg: int, call_id: str) -> tuple[Run, Json] | Move | None:
         """Take up a call of a tool; the next move instead if it has been made, None if there is nothing to do."""

@@ -1,12 +1,15 @@
 """Bringing a database to the tables of this version. Safe when several processes start at once.
 
-Alembic is imported only when there is something to do: a start without it is a third of a second shorter.
+An empty database gets the tables as they are declared; an older one is led there by the migrations. Alembic is
+imported only for that: a start without it is shorter by a quarter.
 """
 
 import sys
 from pathlib import Path
 
 from sqlalchemy import Connection, text
+
+from capably.threads.tables import metadata
 
 HEAD = "0002"
 # Files of the first version have no version table; they say their format in the file's own header.
@@ -34,7 +37,18 @@ def migrate(connection: Connection) -> None:
         return
     if found is not None and found > HEAD:
         raise NewerDatabaseError(f"format {found}, this one knows {HEAD}")
-    _upgrade(connection, "0001" if found is None and _is_first(connection) else None)
+    if found is not None:
+        upgrade(connection)
+    elif _is_first(connection):
+        upgrade(connection, stamped="0001")
+    else:
+        _create(connection)
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
 
 
 def _version(connection: Connection) -> str | None:
@@ -52,7 +66,8 @@ def _is_first(connection: Connection) -> bool:
     return bool(found == FIRST_FORMAT)
 
 
-def _upgrade(connection: Connection, stamped: str | None) -> None:
+def upgrade(connection: Connection, stamped: str | None = None) -> None:
+    """Run the migrations a database lacks, in its open transaction; `stamped` is where one without a mark stands."""
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415
 

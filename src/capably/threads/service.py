@@ -132,7 +132,6 @@ def create_app(settings: ThreadsSettings) -> FastAPI:
     app.include_router(pages.router)
     for router in (assistants.router, runs.router, threads.router):
         app.include_router(router)
-        app.include_router(router, prefix="/v1", include_in_schema=False)
     tell_refusals(app)
     _guard(app, service)
     if settings.dialect == "aimlapi":

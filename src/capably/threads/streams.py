@@ -63,10 +63,11 @@ class Streams:
     async def _look(self, run_id: str, after: int) -> tuple[bool, list[tuple[int, bytes]]]:
         """What is new, and whether nothing more comes for now."""
         async with self._database.read() as connection:
-            asked = select(runs.c.status, runs.c.logged).where(runs.c.id == run_id)
-            run = (await connection.execute(asked)).first()
             found = await read_after(connection, run_id, after)
-        last = found[-1].number if found else after
-        quiet = run is None or run.status not in ACTIVE or run.status == "requires_action"
-        over = quiet and (run is None or last >= run.logged or not found)
+            if found:
+                over = found[-1].pause
+            else:
+                asked = select(runs.c.status).where(runs.c.id == run_id)
+                status = (await connection.execute(asked)).scalar()
+                over = status not in ACTIVE or status == "requires_action"
         return over, [(event.number, event.encode()) for event in found]
