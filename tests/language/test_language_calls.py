@@ -28,6 +28,18 @@ def routes(*routes: tuple[str, str, dict[str, Any]]) -> dict[str, Any]:
     return {"type": "rest", "namespace": "web", "port": 8080, "resources": resources}
 
 
+def test_names_joined_by_slashes_are_read_as_if_joined_by_dots(language: Any) -> None:
+    ships = document([("all", "/ships", operation("list"))], tools("up/all/list", "up/list"))
+    reading = language.data(ships)
+    assert reading.decisions == ["full-name: GET /ships", "name: GET /ships"]
+    assert reading.told == [("REF006", "the names in `call` are joined by dots")]  # both calls, gathered in one
+
+
+def test_names_joined_by_slashes_that_name_nothing_are_told_as_any_other(language: Any) -> None:
+    reading = language.data(document([("all", "/ships", operation("list"))], tools("up/lst")))
+    assert ("REF001", "no operation `lst` in `up`") in reading.told
+
+
 TWO_GETS = [("all", "/ships", operation("get")), ("one", "/ships/{id}", operation("get"))]
 
 

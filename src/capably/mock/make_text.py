@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 _FORMATS = {
@@ -53,9 +54,7 @@ def sample(pattern: str, least: int = 0, nth: int = 0) -> str | None:
 
 def _tried(pattern: str, least: int, nth: int) -> str | None:
     try:
-        from re import _parser  # type: ignore[attr-defined] # noqa: PLC0415 -- private: do without where it is not
-
-        parsed = _parser.parse(pattern)
+        parsed = import_module("re._parser").parse(pattern)  # private: do without where it is not
     except (ImportError, re.error, RecursionError, OverflowError):
         return None
     found = None

@@ -53,6 +53,15 @@ def directory(namespaces: Iterable[str], known: Iterable[Candidate]) -> Director
 
 def resolve(caller: Caller, known: Directory) -> tuple[Decision | None, list[Diagnostic]]:
     """Decide which of the known operations a caller means."""
+    if "." in caller.call or "/" not in caller.call:
+        return _resolve(caller, known)
+    caller = replace(caller, call=caller.call.replace("/", "."))  # `namespace/resource/operation` is seen in the wild
+    decision, problems = _resolve(caller, known)
+    told = warning("REF006", "the names in `call` are joined by dots", caller.span, f"write `{caller.call}`")
+    return decision, problems if decision is None else [told, *problems]
+
+
+def _resolve(caller: Caller, known: Directory) -> tuple[Decision | None, list[Diagnostic]]:
     namespace, name = _cut(caller.call, known)
     spaces = find_name(namespace, known)
     if len(spaces.names) > 1:
