@@ -115,8 +115,8 @@ CODES: dict[str, Code] = {
     ),
     "REF006": Code(
         "A name was matched loosely",
-        "The names differ in case, `-` or `_`, or are joined by slashes instead of dots. They are taken to be the same; "
-        "write them alike so that no reader has to guess.",
+        "The names differ in case, `-` or `_`, or are joined by slashes instead of dots. They are taken to be the "
+        "same; write them alike so that no reader has to guess.",
     ),
     "REF007": Code(
         "A key of `with` goes nowhere",
