@@ -146,6 +146,14 @@ def test_bytes_without_a_type_are_unknown_bytes(server: ServerPlan) -> None:
             ],
         ),
         (
+            Outcome(503, "text/plain", b"closed", step="book"),
+            [
+                "The upstream API failed in step `book`: 503 Service Unavailable.",
+                "closed",
+                "The failure is on the API's side: try again later.",
+            ],
+        ),
+        (
             Outcome(418, "image/png", b"\xff" * 1200),
             [
                 "The upstream API refused this call: 418 I'm a Teapot.",

@@ -190,7 +190,8 @@ def _binary(operation: Operation, media: Media, body: bytes) -> Image | Audio | 
 def refusal(outcome: Outcome) -> str:
     """What an upstream refused, said and what to do about it, as a text for a model."""
     verb = "failed" if outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "refused this call"
-    lines = (f"The upstream API {verb}: {_status(outcome.status)}.", _excerpt(outcome), _hint(outcome))
+    where = f" in step `{outcome.step}`" if outcome.step else ""
+    lines = (f"The upstream API {verb}{where}: {_status(outcome.status)}.", _excerpt(outcome), _hint(outcome))
     return "\n".join(line for line in lines if line)
 
 
