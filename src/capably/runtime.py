@@ -3,19 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any, Protocol, Self, TypeAlias
 
 from capably.driver import drive
 from capably.plan.answer import Loss
 from capably.plan.caller import Caller
-from capably.plan.effects import Call, Execute, Progress, Start
+from capably.plan.effects import Call, Effect, Execute, Progress, Start
 from capably.plan.flow import run
 from capably.plan.interpreter import run_flow
 from capably.plan.operation import Forward, Inputs, Operation
 from capably.plan.outcome import Fault, Outcome, Passage
 from capably.plan.passage import outcome_of, request_of
 from capably.plan.steps import Flow, Script
+from capably.plan.trace_context import TraceContext
 from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.reply import Reply, Trouble, UpstreamError
@@ -97,6 +100,7 @@ class Runtime:
         try:
             call = next(flow)
             while True:
+                call = _traced(call, caller.trace)
                 reply = self._perform(call) if self._watch is None else self._timed("", call, self._perform(call))
                 call = flow.send(await reply)
         except StopIteration as end:
@@ -112,7 +116,7 @@ class Runtime:
         deadline = asyncio.timeout(flow.deadline_s)
         try:
             async with deadline:
-                outcome = await drive(turns, self._watched, caller, len(flow.steps), told)
+                outcome = await drive(turns, partial(self._watched, caller.trace), caller, len(flow.steps), told)
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -123,11 +127,12 @@ class Runtime:
         self._tell(outcome)
         return outcome
 
-    async def _watched(self, start: Start) -> Any:
-        done = self._perform_step(start)
-        if self._watch is None or not isinstance(start.effect, Call | Execute):
+    async def _watched(self, trace: TraceContext, start: Start) -> Any:
+        effect = _traced(start.effect, trace) if isinstance(start.effect, Call) else start.effect
+        done = self._perform_step(effect)
+        if self._watch is None or not isinstance(effect, Call | Execute):
             return await done
-        return await self._timed(start.key, start.effect, done)
+        return await self._timed(start.key, effect, done)
 
     async def _timed(self, key: str, effect: Call | Execute, done: Awaitable[Any]) -> Any:
         """Wait, and tell the watch what came and how long it took."""
@@ -143,8 +148,7 @@ class Runtime:
                 self._watch.performed(key, effect, answer, perf_counter() - began)
         return answer
 
-    async def _perform_step(self, start: Start) -> Any:
-        effect = start.effect
+    async def _perform_step(self, effect: Effect) -> Any:
         if isinstance(effect, Execute):
             return await self._run_script(effect.script, effect.context)
         if not isinstance(effect, Call):
@@ -195,6 +199,11 @@ class Runtime:
             return await self._authenticator.send(call.scheme, call.request)
         except UpstreamError as problem:
             raise _fault(call.namespace, problem) from problem
+
+
+def _traced(call: Call, trace: TraceContext) -> Call:
+    """The call with its caller's trace, before anything is signed."""
+    return call if not trace.headers else replace(call, request=trace.joined_to(call.request))
 
 
 def _fault(namespace: str, problem: UpstreamError) -> Fault:

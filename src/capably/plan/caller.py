@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from capably.plan.operation import Inputs, Operation
 from capably.plan.outcome import Fault, Outcome
+from capably.plan.trace_context import NO_TRACE, TraceContext
 
 
 class Ability(StrEnum):
@@ -64,10 +65,11 @@ class Caller(Protocol):
     """The other end of one call.
 
     ``journal`` holds, by step, what steps gave in earlier rounds of the same call; the runtime adds to it, so that a
-    call that comes again repeats nothing. Its values are JSON values.
+    call that comes again repeats nothing. Its values are JSON values. ``trace`` goes with the call's upstream requests.
     """
 
     journal: dict[str, Any]
+    trace: TraceContext
 
     async def ask(self, question: Question) -> Response:
         """Ask, and wait for the answer.
@@ -105,9 +107,10 @@ def cannot_ask(question: Question, why: str) -> Fault:
 class SilentCaller:
     """A caller that only waits for the outcome, such as one that came over REST."""
 
-    def __init__(self) -> None:
+    def __init__(self, trace: TraceContext = NO_TRACE) -> None:
         """Begin without a journal."""
         self.journal: dict[str, Any] = {}
+        self.trace = trace
 
     async def ask(self, question: Question) -> Response:
         """Refuse.

@@ -12,6 +12,7 @@ from capably.plan.caller import Invoke
 from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault
 from capably.plan.principal import Principal
+from capably.plan.trace_context import HEADER_NAMES, NO_TRACE, trace_of_headers
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
     ClientGoneError,
@@ -172,6 +173,7 @@ def _context(scope: Scope, principal: Principal) -> tuple[Context, bool]:
     found: dict[bytes, str] = {}
     mirrored: dict[str, str] | None = None
     repeated = None
+    is_traced = False
     for name, value in scope["headers"]:
         if name in _READ:
             if name in found and name in _MIRRORING:
@@ -184,6 +186,8 @@ def _context(scope: Scope, principal: Principal) -> tuple[Context, bool]:
             if short in mirrored:
                 repeated = f"Mcp-Param-{short}"
             mirrored.setdefault(short, value.decode("latin-1").strip(" \t"))
+        elif name in HEADER_NAMES:
+            is_traced = True
     accept = found.get(b"accept")
     _check_media(found.get(b"content-type"), accept)
     context = Context(
@@ -195,6 +199,7 @@ def _context(scope: Scope, principal: Principal) -> tuple[Context, bool]:
         principal=principal,
         mirrored=NO_MIRRORS if mirrored is None else mirrored,
         session_id=found.get(b"mcp-session-id"),
+        trace=trace_of_headers(scope["headers"]) if is_traced else NO_TRACE,
     )
     return context, accept is not None and _accepts(accept, _STREAMED)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from capably.plan.caller import Ability, Question
 from capably.plan.outcome import Fault, Outcome
+from capably.plan.trace_context import NAMES, NO_TRACE, TraceContext, trace_of
 from capably.servers.mcp_eras import CAPABILITIES_KEY, LOG_LEVEL_KEY, STATUSES, Context, Era
 from capably.servers.mcp_features import Dialogue, Marks, Work
 from capably.servers.mcp_messages import (
@@ -37,13 +38,14 @@ class Client:
     """What one request says of the client that sent it.
 
     ``abilities`` is what it can be asked for, ``level`` the least severe log level it wants (``None``: no log at all),
-    ``token`` what its progress is told by.
+    ``token`` what its progress is told by, ``trace`` what goes with the upstream requests made for it.
     """
 
     abilities: frozenset[Ability] = frozenset()
     level: str | None = None
     token: RequestId | None = None
     session: Session | None = None
+    trace: TraceContext = NO_TRACE
 
     def wants(self, level: str) -> bool:
         """Whether it wants to be told what is logged at that level."""
@@ -62,11 +64,13 @@ def client_of(message: Message, context: Context, era: Era) -> Client:
         level = meta.get(LOG_LEVEL_KEY)
         # Nothing is logged to a client that names no level (MCP 2026-07-28, Logging: Log Level).
         level = level if isinstance(level, str) and level in LEVELS else None
-        return Client(abilities_of(meta.get(CAPABILITIES_KEY)), level, token, context.session)
+        # Headers tell the trace where `_meta` does not (MCP 2026-07-28, SEP-414).
+        trace = context.trace if NAMES.isdisjoint(meta) else trace_of(meta, context.trace)
+        return Client(abilities_of(meta.get(CAPABILITIES_KEY)), level, token, context.session, trace)
     session = context.session
     if session is None:
-        return Client(frozenset(), _UNASKED_LEVEL, token)
-    return Client(session.abilities, session.level or _UNASKED_LEVEL, token, session)
+        return Client(frozenset(), _UNASKED_LEVEL, token, trace=context.trace)
+    return Client(session.abilities, session.level or _UNASKED_LEVEL, token, session, context.trace)
 
 
 _METHODS: Final[Mapping[Ability, str]] = {

@@ -30,6 +30,7 @@ class McpCaller:
     def __init__(self, call: Call, say: Say | None) -> None:
         """Remember what earlier rounds of the call gave."""
         self.journal: dict[str, Any] = dict(call.memory.journal)
+        self.trace = call.client.trace
         self._call = call
         self._client = call.client
         self._say = say

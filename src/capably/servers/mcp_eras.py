@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from capably.plan.principal import ANYBODY, Principal
+from capably.plan.trace_context import NO_TRACE, TraceContext
 from capably.servers.mcp_messages import (
     HEADER_MISMATCH,
     INTERNAL_ERROR,
@@ -59,8 +60,8 @@ class Context:
 
     ``over_http`` is false for transports without headers, where the body alone counts. ``repeated`` names a mirroring
     header that was sent more than once, ``mirrored`` holds the ``Mcp-Param-*`` headers by the rest of their lower-case
-    names. ``principal`` is the caller. ``session`` is known from
-    the start where a connection is a session, as over stdio; over HTTP ``session_id`` names it.
+    names. ``principal`` is the caller. ``session`` is known from the start where a connection is a session, as over
+    stdio; over HTTP ``session_id`` names it. ``trace`` is what headers tell of the trace the message belongs to.
     """
 
     over_http: bool = False
@@ -72,6 +73,7 @@ class Context:
     principal: Principal = ANYBODY
     session_id: str | None = None
     session: Session | None = None
+    trace: TraceContext = NO_TRACE
 
 
 NO_HEADERS: Final = Context()

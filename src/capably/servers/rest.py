@@ -10,6 +10,7 @@ from capably.diagnostics import nearest
 from capably.plan.caller import Invoke, SilentCaller
 from capably.plan.operation import Operation, ServerPlan
 from capably.plan.outcome import Fault, Outcome, PassOn
+from capably.plan.trace_context import HEADER_NAMES, NO_TRACE, TraceContext, trace_of_headers
 from capably.servers.cross_origin import CrossOrigin
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
@@ -109,17 +110,17 @@ class _RestServer:
             await self._run(self._endpoints[id(_operation(scope["method"], match))], match, exchange, sent)
 
     async def _run(self, endpoint: _Endpoint, match: Match, exchange: Exchange, sent: Sent) -> None:
-        scope, receive, send = exchange
+        scope, receive, _send = exchange
         asked = Asked(scope["method"], sent, wanted_type(endpoint.offer, sent), endpoint.offer)
         body = await read_body(scope, receive, self._limits.body_bytes)
         reading = endpoint.reader.read(match.values, scope["query_string"], sent, body)
-        await until_answered(scope, receive, self._answer(endpoint.operation, reading, asked, send))
+        await until_answered(scope, receive, self._answer(endpoint.operation, reading, asked, exchange))
 
-    async def _answer(self, operation: Operation, reading: Reading, asked: Asked, send: Send) -> None:
-        outcome = await self._invoke(operation, reading.inputs, SilentCaller())
+    async def _answer(self, operation: Operation, reading: Reading, asked: Asked, exchange: Exchange) -> None:
+        outcome = await self._invoke(operation, reading.inputs, SilentCaller(_trace(exchange.scope, asked.sent)))
         if reading.headers:
             outcome = replace(outcome, headers=(*outcome.headers, *reading.headers))
-        await send_answer(send, outcome, asked)
+        await send_answer(exchange.send, outcome, asked)
 
     async def _describe(self, scope: Scope, send: Send, sent: Sent) -> None:
         """Answer from what the server says of itself; the document has no such path."""
@@ -135,6 +136,10 @@ class _RestServer:
 
 
 _INTERNAL = Fault(500, "internal", "Something went wrong in the server", "the server's log says what happened")
+
+
+def _trace(scope: Scope, sent: Sent) -> TraceContext:
+    return NO_TRACE if HEADER_NAMES.isdisjoint(sent) else trace_of_headers(scope["headers"])
 
 
 def _reader(server: ServerPlan, operation: Operation) -> InputReader:
