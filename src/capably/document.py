@@ -59,10 +59,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """A map from text keys, in the order of the document."""
+    """A map from text keys, in the order of the document.
+
+    ``once`` is the namespace that an entry of another file has there, when it was given another name here.
+    """
 
     entries: dict[str, Entry]
     span: Span
+    once: str | None = None
 
     def get(self, key: str) -> "Node | None":
         """The value under ``key``."""

@@ -134,7 +134,7 @@ def _entries(root: Mapping, section: str) -> list[Mapping]:
 
 def _renamed(entry: Mapping, alias: Scalar) -> Mapping:
     namespace = Entry("namespace", alias.span, alias)
-    return Mapping({**entry.entries, "namespace": namespace}, entry.span)
+    return Mapping({**entry.entries, "namespace": namespace}, entry.span, once=_text(entry, "namespace"))
 
 
 def local_path(written: str, file: Path) -> Path | None:

@@ -52,7 +52,7 @@ class Place:
         exposed = front.exposed
         with_ = MappingProxyType(exposed.with_) if exposed.with_ is not None else None
         offers_all = with_ is None and not front.parameters
-        return cls(with_, exposed.key_span("with"), (front.namespace,), offers_all=offers_all)
+        return cls(with_, exposed.key_span("with"), front.scopes, offers_all=offers_all)
 
 
 class Binder:

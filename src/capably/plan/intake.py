@@ -41,6 +41,12 @@ class Front:
     parameters: tuple[Parameter, ...]
     placeholders: tuple[str, ...]
     span: Span
+    once: str | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The server's names, which mean its callers' inputs: its own, and the one it has in the file it stands in."""
+        return (self.namespace,) if self.once is None else (self.namespace, self.once)
 
     @property
     def scope(self) -> str:
@@ -170,7 +176,7 @@ class Intake:
         return parts[0] if len(parts) == 1 and not isinstance(parts[0], str) else Text(parts)
 
     def _hole(self, hole: Hole, span: Span) -> Source:
-        name = strip_scope(hole.name, (*GENERIC_SCOPES, self.front.namespace))
+        name = strip_scope(hole.name, (*GENERIC_SCOPES, *self.front.scopes))
         known = self.find(hole.name) if name is None else None
         if known is not None:
             return known

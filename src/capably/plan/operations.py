@@ -136,7 +136,7 @@ class OperationCompiler:
 
     def _flow(self, site: Site, doing: Doing, shared: SharedFlow | None) -> _Done | None:
         intake = self._intake(site, shared)
-        scopes = (shared.namespace,) if shared is not None else (site.namespace,)
+        scopes = shared.scopes if shared is not None else site.front.scopes
         self._bind_own(site, intake, doing)
         compiled = FlowCompiler(self._draft, site.front, doing, scopes, intake).compile()
         if compiled is None:
@@ -154,7 +154,7 @@ class OperationCompiler:
         """`with` of an operation that has steps gives names to values that its steps read."""
         if not doing.with_:
             return
-        place = Place(doing.with_, doing.key_span("with"), (site.namespace,))
+        place = Place(doing.with_, doing.key_span("with"), site.front.scopes)
         binder = self._draft.texts(site.front, place, intake)
         intake.fixed.update(binder.binding.values)
 
@@ -178,7 +178,7 @@ class OperationCompiler:
         if flow is None:
             return Place.of(site.front)
         offers_all = doing.with_ is None and not flow.flow.inputs and not site.parameters
-        return Place(doing.with_, doing.key_span("with"), (flow.namespace,), offers_all=offers_all)
+        return Place(doing.with_, doing.key_span("with"), flow.scopes, offers_all=offers_all)
 
     def _finished(self, site: Site, route: Route | None, flow: SharedFlow | None, done: _Done) -> Operation:
         """The operation, with the inputs that its outputs refer to as well."""

@@ -20,6 +20,12 @@ class SharedFlow:
 
     namespace: str
     flow: AggregateFlow
+    once: str | None = None
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The aggregate's names, which mean the flow's inputs: its own, and the one it has in the file it stands in."""
+        return (self.namespace,) if self.once is None else (self.namespace, self.once)
 
     @property
     def ref(self) -> str:
@@ -78,7 +84,7 @@ class SharedFlows:
             self._found.append(error("DOC011", message, span, "add `namespace:` here"))
             return
         for flow in aggregate.flows:
-            yield SharedFlow(aggregate.namespace, flow)
+            yield SharedFlow(aggregate.namespace, flow, aggregate.node.once)
 
     def find(self, ref: str, span: Span) -> SharedFlow | None:
         """The flow that a `ref` names; ``None`` when that is none, which is told."""
