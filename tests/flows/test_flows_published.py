@@ -144,6 +144,23 @@ def test_with_of_a_reference_binds_the_inputs_of_the_flow(flows: Any) -> None:
     assert seen == ["http://up.test/ships/I7"]
 
 
+def test_an_input_with_the_name_of_a_step_is_meant_until_that_step_has_ended(flows: Any) -> None:
+    sent: list[str] = []
+
+    def answer(start: Start) -> Any:
+        assert isinstance(start.effect, Call)
+        sent.append(start.effect.request.url)
+        return {"imo": "I9"}
+
+    ship = {"name": "ship", "type": "call", "call": "up.get-ship", "with": {"imo": "{{ship}}"}}
+    again = {"name": "again", "type": "call", "call": "up.get-ship", "with": {"imo": "{{ship.imo}}"}}
+    inputs = [{"name": "ship", "type": "string", "description": "The ship."}]
+    flow = flows(ship, again, inputParameters=inputs, mappings=[{"target": "imo", "value": "$.again.imo"}])
+    assert flow.told == []
+    assert flow.value(answer, ship="I1") == {"imo": "I9"}
+    assert sent == ["http://up.test/ships/I1", "http://up.test/ships/I9"]
+
+
 def test_a_consumed_projection_is_what_later_steps_read(tmp_path: Any) -> None:
     document = json.loads(written({"steps": [GET, {**FIND, "index": "get-ship", "match": "number"}]}))
     operation = document["capability"]["consumes"][0]["resources"][0]["operations"][0]

@@ -37,12 +37,6 @@ FLAT_MANIFEST = {
 }
 READS = ["list-ships", "get-ship", "list-legacy-vessels"]
 TOOLS = {
-    1: ["get-ship"],
-    2: ["list-ships", "get-ship"],
-    3: ["list-ships", "get-ship"],
-    4: ["list-ships", "get-ship"],
-    5: READS,
-    6: [*READS, "create-voyage"],
     7: [*READS, "create-voyage", "get-ship-with-crew"],
     8: [*READS, "create-voyage", "get-ship-with-crew"],
     9: [*READS, "create-voyage", "get-ship-with-crew"],

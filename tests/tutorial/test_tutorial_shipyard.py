@@ -46,11 +46,6 @@ TOOLS = {
     4: ["list-ships", "get-ship"],
     5: READS,
     6: [*READS, "create-voyage"],
-    7: [*READS, "create-voyage", "get-ship-with-crew"],
-    8: [*READS, "create-voyage", "get-ship-with-crew"],
-    9: [*READS, "create-voyage", "get-ship-with-crew"],
-    10: [*READS, "create-voyage", "get-ship-with-crew"],
-    11: [*READS, "create-voyage", "get-ship-with-crew", "get-voyage-manifest"],
 }
 
 

@@ -127,6 +127,8 @@ class Binder:
         """What is known by a name, the closest first: what the call states, a result, an input, a field of one."""
         results = self._place.results
         known = self._known_value(name)
+        if known is None and results.is_ahead(name):
+            known = self._intake.find(name)  # an input that bears the name of this step, or of a later one
         known = known if known is not None else results.named(name, span)
         known = known if known is not None else self._intake.find(name)
         known = known if known is not None else results.named(name, span, loosely=True)

@@ -49,6 +49,10 @@ class Results:
         rest = name.strip()[len(head) :]
         return self.path(f"$['{head}']{_without_numbers(rest)}", span)
 
+    def is_ahead(self, name: str) -> bool:
+        """Whether a name is that of a step whose result is not there yet: this one's, or a later one's."""
+        return name not in self.elements and name in self.names[self.before :]
+
     def is_close(self, name: str) -> bool:
         """Whether a dotted name looks like a step's, mistyped."""
         head, _, rest = name.partition(".")
