@@ -14,6 +14,18 @@ from capably.codes import CODES
 from capably.model.auth import Authentication
 from capably.model.capability import Bind, Info
 from capably.model.consumes import ConsumedOperation, ConsumedResource, Consumes
+from capably.model.control import (
+    Exporters,
+    ExposesControl,
+    LocalMetrics,
+    LocalTraces,
+    LogAccess,
+    Management,
+    Metrics,
+    Observability,
+    OtlpExporter,
+    Traces,
+)
 from capably.model.exposes import ExposedOperation, ExposedResource, ExposesMcp, ExposesRest, Tool, ToolHints
 from capably.model.fields import PUBLISHED, Record
 from capably.model.schema import DocumentedKey, documented_keys
@@ -88,7 +100,17 @@ RECORDS: dict[str, type[Record]] = {
     "exposes.skills": Skill,
     "exposes.skills.tools": SkillTool,
     "exposes.skills.tools.from": SkillSource,
-    "exposes, type: control: management.scripting": Scripting,
+    "exposes, type: control": ExposesControl,
+    "exposes.management": Management,
+    "exposes.management.logs": LogAccess,
+    "exposes.management.scripting": Scripting,
+    "exposes.observability": Observability,
+    "exposes.observability.metrics": Metrics,
+    "exposes.observability.metrics.local": LocalMetrics,
+    "exposes.observability.traces": Traces,
+    "exposes.observability.traces.local": LocalTraces,
+    "exposes.observability.exporters": Exporters,
+    "exposes.observability.exporters.otlp": OtlpExporter,
 }
 LANGUAGE = """# The document language, key by key
 

@@ -219,6 +219,8 @@ TOLD: dict[str, str | bytes] = {
     "SCR003": scripted(file="absent.js"),
     "SCR004": scripted(file="bad.js"),
     "SCR005": scripted({"timeout": 0}),
+    "CTL001": document(more=[{"type": "control", "port": 2}, {"type": "control", "port": 3}]),
+    "CTL002": document(more=[{"type": "control", "port": 2, "address": "0.0.0.0"}]),  # noqa: S104 -- the finding
     "SEC001": auth(type="bearer", token="abc"),
     "SEC002": document(baseUri="http://up.test", authentication={"type": "bearer", "token": "{{B}}"}),
     "SEC003": document(more=[server(address="0.0.0.0")]),  # noqa: S104 -- the finding

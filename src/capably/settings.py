@@ -11,6 +11,18 @@ from capably.upstream.client import ClientLimits
 
 
 @dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """Where the control server listens, whatever documents say; what is not given is as they say.
+
+    ``token`` is what callers must send (Bearer), empty when they are asked as the document says.
+    """
+
+    port: int
+    host: str | None = None
+    token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How to serve: values for variables, ports by namespace, the address, limits.
 
@@ -18,6 +30,7 @@ class Settings:
     refuses a document that has any error, instead of serving what is sound. ``stdio`` names the one MCP server that is
     served, over standard input and output (an empty name: the only one there is); ``None`` serves all as they say.
     ``tls`` is shown by every server instead of what its document names. ``scripts`` says which scripts may run.
+    ``control`` asks for a control server, or moves the declared one; ``host`` never moves it.
     """
 
     given: Given = field(default_factory=Given)
@@ -30,3 +43,4 @@ class Settings:
     stdio: str | None = None
     tls: CertificateFiles | None = None
     scripts: ScriptSwitches = field(default_factory=ScriptSwitches)
+    control: ControlSettings | None = None

@@ -47,7 +47,7 @@ def unknown_names(examined: Sequence[Examined], settings: Settings) -> CommandEr
     consumed = {
         entry.namespace for item in examined if item.capability is not None for entry in item.capability.consumes
     }
-    servers = {server.namespace for item in compiled for server in item.plan.servers}
+    servers = {server.namespace for item in compiled for server in (*item.plan.servers, item.plan.control) if server}
     checks: tuple[tuple[str, Mapping[str, object], Iterable[str], str], ...] = (
         ("--set", settings.given.sets, variables, "no variable"),
         ("--upstream", settings.given.upstreams, consumed, "no consumed namespace"),

@@ -19,8 +19,8 @@ def edited(old: str, new: str) -> str:
     ("edit", "message"),
     [
         (
-            ("  - type: mcp", "  - {type: control, port: 1}\n  - type: mcp"),
-            "`control` servers are not served by this version",
+            ("  - type: mcp", "  - {type: http, port: 1}\n  - type: mcp"),
+            "`http` is a kind of server from before the published versions: it is left out",
         ),
         ((CHANGES, "- {name: change, x-not: [{name: id, type"), "the operation has no `call`: it is left out"),
     ],

@@ -209,7 +209,7 @@ def _with_one_server(examined: Examined, namespace: str) -> Examined:
         return examined
     plan = examined.compiled.plan
     servers = tuple(replace(item, over_stdio=False) for item in plan.servers if item.namespace == namespace)
-    return replace(examined, compiled=replace(examined.compiled, plan=replace(plan, servers=servers)))
+    return replace(examined, compiled=replace(examined.compiled, plan=replace(plan, servers=servers, control=None)))
 
 
 def _told(problem: Exception) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ SCR scripts, CNT content, RES resources, PRM prompts.
 from capably.codes.access import ACCESS
 from capably.codes.cases import CASES
 from capably.codes.code import Code
+from capably.codes.control import CONTROL
 from capably.codes.flows import FLOWS
 from capably.codes.offers import OFFERS
 from capably.codes.openapi import OPENAPI
@@ -357,4 +358,5 @@ CODES: dict[str, Code] = {
     **SCRIPTS,
     **FLOWS,
     **OFFERS,
+    **CONTROL,
 }

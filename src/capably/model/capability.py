@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from capably.document import Node
 from capably.model.consumes import Consumes
+from capably.model.control import ExposesControl
 from capably.model.exposes import Exposes
 from capably.model.fields import Record, key
 from capably.model.flows import Aggregate
@@ -37,8 +38,7 @@ class Bind(Record):
 class Capability(Record):
     """A capability document, decoded.
 
-    ``exposes`` holds one record of its kind per server, ``scripting`` what the first control server says of scripts,
-    ``not_imported`` the namespaces whose import failed.
+    ``exposes`` holds one record of its kind per server, ``not_imported`` the namespaces whose import failed.
     """
 
     file: str
@@ -48,10 +48,15 @@ class Capability(Record):
     consumes: tuple[Consumes, ...] = ()
     exposes: tuple[Exposes, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
-    scripting: Scripting | None = None
     not_imported: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
         """The capability's title, or the file's name."""
         return (self.info.display if self.info is not None else None) or self.file
+
+    @property
+    def scripting(self) -> Scripting | None:
+        """What the first control server with anything to say of scripts says; it holds for the whole document."""
+        stated = (item.management for item in self.exposes if isinstance(item, ExposesControl))
+        return next((item.scripting for item in stated if item is not None and item.scripting is not None), None)

@@ -12,13 +12,18 @@ from capably.diagnostics import Diagnostic, did_you_mean, error, nearest, warnin
 from capably.document import Mapping, Node, Scalar, Sequence
 from capably.model.capability import Bind, Capability, Info
 from capably.model.consumes import Consumes
+from capably.model.control import ExposesControl
 from capably.model.exposes import Exposes, ExposesMcp, ExposesRest
 from capably.model.fields import Record, Value, values_of
 from capably.model.flows import Aggregate
-from capably.model.scripting import Scripting
 from capably.model.skills import ExposesSkill
 
-SERVER_KINDS: dict[str, type[Exposes]] = {"rest": ExposesRest, "mcp": ExposesMcp, "skill": ExposesSkill}
+SERVER_KINDS: dict[str, type[Exposes]] = {
+    "rest": ExposesRest,
+    "mcp": ExposesMcp,
+    "skill": ExposesSkill,
+    "control": ExposesControl,
+}
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 Read: TypeAlias = Callable[[Node, str, "list[Diagnostic]"], Any]
@@ -59,7 +64,6 @@ def decode(version: str, file: str, root: Mapping) -> tuple[Capability, list[Dia
         consumes=tuple(_records(Consumes, _both(root, body, "consumes"), "consumes", found)),
         exposes=tuple(_servers(_both(root, body, "exposes"), found)),
         aggregates=tuple(_records(Aggregate, _both(root, body, "aggregates"), "aggregates", found)),
-        scripting=_scripting(_both(root, body, "exposes"), found),
     )
     _unknown_keys(root, _ROOT_KEYS, "the document", found)
     _unknown_keys(body, _BODY_KEYS, "capability", found)
@@ -99,33 +103,16 @@ def _servers(nodes: Iterable[Node], found: list[Diagnostic]) -> list[Exposes]:
     return decoded
 
 
-def _scripting(nodes: Iterable[Node], found: list[Diagnostic]) -> Scripting | None:
-    """What the first control server says of scripts, which holds for the whole document."""
-    servers = [item for node in nodes if isinstance(node, Sequence) for item in node.items if isinstance(item, Mapping)]
-    for server in servers:
-        kind, management = server.get("type"), server.get("management")
-        if isinstance(kind, Scalar) and kind.text == "control" and isinstance(management, Mapping):
-            node = management.get("scripting")
-            return None if node is None or _is_null(node) else decode_record(Scripting, node, "scripting", found)
-    return None
-
-
-_KINDS_TO_COME = ("control",)
 _OLD_KINDS = {"http": "rest", "api": "rest", "agent-skill": "skill", "webhook": "rest"}
 
 
 def _unserved(item: Node, kind: Node | None, name: str, found: list[Diagnostic]) -> None:
     span = kind.span if kind is not None else item.span
-    if name in _KINDS_TO_COME:
-        found.append(
-            warning("DOC013", f"`{name}` servers are not served by this version", span, "the other servers still run")
-        )
-    elif name in _OLD_KINDS:
+    if name in _OLD_KINDS:
         message = f"`{name}` is a kind of server from before the published versions: it is left out"
         found.append(warning("DOC013", message, span, f"today that is `type: {_OLD_KINDS[name]}`"))
     elif name:
-        known = [*SERVER_KINDS, *_KINDS_TO_COME]
-        found.append(error("DOC013", f"`{name}` is not a kind of server", span, *did_you_mean(name, known)))
+        found.append(error("DOC013", f"`{name}` is not a kind of server", span, *did_you_mean(name, SERVER_KINDS)))
     else:
         found.append(error("DOC011", "`exposes` needs `type`", span, "add `type: rest` or `type: mcp`"))
 
@@ -224,7 +211,8 @@ def _read_text(node: Node, key: str, found: list[Diagnostic]) -> str | None:
     return None
 
 
-def _read_flag(node: Node, key: str, found: list[Diagnostic]) -> bool | None:
+def read_flag(node: Node, key: str, found: list[Diagnostic]) -> bool | None:
+    """True or false, in any of the words for it; ``None`` when it is neither, which is told."""
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -243,7 +231,7 @@ def _read_whole(node: Node, key: str, found: list[Diagnostic]) -> int | None:
     return None
 
 
-_SCALARS: dict[Any, Read] = {str: _read_text, bool: _read_flag, int: _read_whole}
+_SCALARS: dict[Any, Read] = {str: _read_text, bool: read_flag, int: _read_whole}
 
 
 def _choice_reader(choices: tuple[str, ...]) -> Read:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from capably.diagnostics import Diagnostic, error
 from capably.model.capability import Capability
+from capably.model.control import ExposesControl
 from capably.model.exposes import Exposed, Exposes, ExposesMcp, ExposesRest, Resource, Tool
+from capably.plan.control import compile_control, declared_open, is_open_to_others
 from capably.plan.cors import compile_cors
 from capably.plan.draft import Draft
 from capably.plan.forwards import ForwardCompiler
@@ -60,8 +62,9 @@ def compile_plan(
     draft = Draft(capability, given, read_file, scripts, reveal=reveal)
     compiler = _Compiler(draft)
     servers = tuple(compiler.servers())
+    control = compiler.control()
     compiler.check_unused()
-    plan = Plan(capability.file, capability.title, capability.version, servers, dict(draft.upstreams))
+    plan = Plan(capability.file, capability.title, capability.version, servers, dict(draft.upstreams), control)
     return Compiled(plan, draft.variables.used, tuple(draft.found))
 
 
@@ -74,9 +77,28 @@ class _Compiler:
 
     def servers(self) -> Iterator[ServerPlan]:
         for server in self.capability.exposes:
-            plan = self.server(server)
+            plan = self.server(server) if not isinstance(server, ExposesControl) else None
             if plan is not None:
                 yield plan
+
+    def control(self) -> ServerPlan | None:
+        """The control server; a second one is told and left out."""
+        declared = [server for server in self.capability.exposes if isinstance(server, ExposesControl)]
+        for more in declared[1:]:
+            related = [(declared[0].node.span, "the first one")]
+            advice = "one control server stands for the whole process: remove this one"
+            self.found.append(
+                error("CTL001", "a second control server", more.value_span("type"), advice, related=related)
+            )
+        if not declared:
+            return None
+        plan = self.server(declared[0])
+        if plan is None:
+            return None
+        if is_open_to_others(plan.address, has_gate=plan.gate is not None):
+            self.found.append(declared_open(declared[0]))
+            return None
+        return replace(plan, control=compile_control(declared[0], self.draft.secret, self.found))
 
     def server(self, server: Exposes) -> ServerPlan | None:
         guard = guard_of(server, self.draft.secret, self.found)

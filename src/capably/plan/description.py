@@ -36,7 +36,7 @@ from capably.upstream.request import Request, RequestError, build_request
 class ServerDescription(TypedDict):
     """A server the document exposes."""
 
-    server: Annotated[str, Meta(description="The kind of server: rest, mcp or skill.")]
+    server: Annotated[str, Meta(description="The kind of server: rest, mcp, skill or control.")]
     namespace: Annotated[str, Meta(description="The server's name; `--port` takes it.")]
     address: Annotated[str, Meta(description="The address it listens on.")]
     port: Annotated[int, Meta(description="The port it listens on.")]
@@ -188,7 +188,7 @@ def describe_plan(plan: Plan) -> PlanDescription:
                 "skills": len(server.skills),
                 "asks_for": scheme_of(server.gate),
             }
-            for server in plan.servers
+            for server in (*plan.servers, *([plan.control] if plan.control is not None else []))
         ],
         "upstreams": dict(plan.upstreams),
         "operations": [describe_operation(item) for server in plan.servers for item in server.operations],

@@ -97,9 +97,13 @@ def compile_gate(stated: Authentication, reveal: Reveal, found: list[Diagnostic]
     return None if any(item.is_error for item in told) else gate
 
 
-def _bearer(block: Block) -> SecretGate:
-    token = block.secret("token", "value")
+def bearer_gate(token: str) -> SecretGate:
+    """The gate that a bearer token opens (RFC 6750)."""
     return SecretGate("header", "authorization", "Bearer", f'Bearer realm="{REALM}"', token.encode(), "bearer")
+
+
+def _bearer(block: Block) -> SecretGate:
+    return bearer_gate(block.secret("token", "value"))
 
 
 def _basic(block: Block) -> SecretGate:

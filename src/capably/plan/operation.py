@@ -15,6 +15,7 @@ from capably.folder import Folder
 from capably.plan.answer import Answer
 from capably.plan.consumed import Consumed
 from capably.plan.content import StatedContent
+from capably.plan.control import Control
 from capably.plan.cors import Cors
 from capably.plan.gate import Gate
 from capably.plan.output_schema import OutputSchema
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     REST = "rest"
     MCP = "mcp"
     SKILL = "skill"
+    CONTROL = "control"
 
 
 class Location(StrEnum):
@@ -286,7 +288,7 @@ class ServerPlan:
     ``title`` and ``version`` are the capability's; without a ``gate`` everybody who reaches the server may call it.
     With ``over_stdio`` it listens nowhere: one client speaks with it over standard input and output. A REST server that
     ``describes_itself`` serves its OpenAPI document; ``cors`` says which web pages may call it. With
-    ``tls`` it speaks https.
+    ``tls`` it speaks https. ``control`` says what the control server may show and do.
     """
 
     kind: Kind
@@ -309,6 +311,7 @@ class ServerPlan:
     describes_itself: bool = True
     cors: Cors | None = None
     tls: CertificateFiles | None = None
+    control: Control | None = None
 
     @property
     def offers_something(self) -> bool:
@@ -321,7 +324,7 @@ class Plan:
     """All servers of one document.
 
     ``language`` is the version of the language it is written in, ``upstreams`` maps each consumed namespace to its base
-    URI.
+    URI. ``control`` is the control server it declares: it is none of the ``servers``, for it stands beside the process.
     """
 
     file: str
@@ -329,3 +332,4 @@ class Plan:
     language: str
     servers: tuple[ServerPlan, ...]
     upstreams: Mapping[str, str]
+    control: ServerPlan | None = None

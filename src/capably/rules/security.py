@@ -1,6 +1,5 @@
 """Rules about secrets and open doors."""
 
-import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -10,10 +9,12 @@ from capably.expr.template import holes
 from capably.model.auth import SECRETS, Authentication
 from capably.model.capability import Capability
 from capably.model.consumes import ConsumedOperation, Consumes
+from capably.model.control import ExposesControl
 from capably.model.exposes import ExposedOperation, Exposes, ExposesMcp, ExposesRest
 from capably.model.skills import ExposesSkill
 from capably.plan.compile import Compiled
 from capably.plan.gate import is_open
+from capably.plan.loopback import is_loopback
 
 _ENDPOINTS = ("tokenEndpoint", "tokenUrl", "authorizationServerUri", "jwksUri", "introspectionEndpoint")
 
@@ -61,7 +62,7 @@ def tokens_over_plain_http(capability: Capability, _compiled: Compiled) -> Itera
         for key in _ENDPOINTS:
             uri = _text(block, key)
             is_plain = uri.lower().startswith("http://") and not holes(uri, single=True)
-            if is_plain and not _is_this_machine(urlsplit(uri).hostname or ""):
+            if is_plain and not is_loopback(urlsplit(uri).hostname or ""):
                 message = f"the authorization server is asked over plain http: {uri}"
                 yield warning("SEC004", message, block.value_span(key), "use https")
 
@@ -73,7 +74,7 @@ def credentials_over_plain_http(capability: Capability, _compiled: Compiled) -> 
         if entry.authentication is None or not uri.startswith("http://") or holes(uri, single=True):
             continue
         host = urlsplit(uri).hostname or ""
-        if not _is_this_machine(host):
+        if not is_loopback(host):
             message = f"credentials for `{entry.namespace}` are sent over plain http"
             yield warning("SEC002", message, entry.value_span("baseUri"), "use https")
 
@@ -81,8 +82,10 @@ def credentials_over_plain_http(capability: Capability, _compiled: Compiled) -> 
 def open_to_the_network(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
     """A server without authentication that other machines can reach."""
     for server in capability.exposes:
+        if isinstance(server, ExposesControl):
+            continue  # that is an error: see plan/control.py
         address = server.address
-        if address is not None and is_open(server.authentication) and not _is_this_machine(address):
+        if address is not None and is_open(server.authentication) and not is_loopback(address):
             message = f"`{server.namespace}` listens on {address} without authentication"
             what = "reads the files of its skills" if isinstance(server, ExposesSkill) else "uses your credentials"
             advice = f"whoever reaches it {what}: listen on 127.0.0.1, or add `authentication`"
@@ -96,12 +99,3 @@ def authentication_over_stdio(capability: Capability, _compiled: Compiled) -> It
             message = "over stdio callers are not authenticated: whoever starts the server may use it"
             advice = "remove `authentication`, or serve it with `transport: http`"
             yield warning("SEC005", message, server.key_span("authentication"), advice)
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -61,7 +61,8 @@ def namespace_twice(_capability: Capability, compiled: Compiled) -> Iterator[Dia
 
 def port_twice(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
     """Two servers share a port."""
-    servers = (server for server in compiled.plan.servers if server.port)
+    plan = compiled.plan
+    servers = (server for server in (*plan.servers, plan.control) if server is not None and server.port)
     for earlier, server in _repeated(servers, lambda item: item.port):
         message = f"`{server.namespace}` and `{earlier.namespace}` both listen on port {server.port}"
         advice = f"change one, or serve with `--port {server.namespace}={server.port + 1}`"
