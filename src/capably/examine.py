@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from capably.diagnostics import Diagnostic, in_order
@@ -13,7 +13,7 @@ from capably.plan.parts import without_faulty
 from capably.plan.variables import NOTHING_GIVEN, Given
 from capably.providers.table import read_binds
 from capably.rules.table import RULES
-from capably.scripts.governance import ScriptSwitches, govern
+from capably.scripts.governance import Governance, ScriptSwitches, govern
 from capably.scripts.loading import load_scripts
 
 
@@ -21,7 +21,8 @@ from capably.scripts.loading import load_scripts
 class Examined:
     """A document and all that is known of it. ``compiled`` is ``None`` when nothing could be read.
 
-    ``texts`` are those of the file and of what it imports, by the name that spans carry.
+    ``texts`` are those of the file and of what it imports, by the name that spans carry. ``governance`` is what holds
+    for its scripts.
     """
 
     file: str
@@ -29,6 +30,7 @@ class Examined:
     capability: Capability | None
     compiled: Compiled | None
     diagnostics: tuple[Diagnostic, ...]
+    governance: Governance = field(default_factory=Governance)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -82,14 +84,15 @@ def _examined(
     if capability is None:
         return Examined(loaded.file, loaded.texts, None, None, tuple(in_order(loaded.diagnostics)))
     found = [*loaded.diagnostics, *problems]
-    scripts = load_scripts(capability, govern(capability.scripting, switches, given.environ, found), found)
+    governance = govern(capability.scripting, switches, given.environ, found)
+    scripts = load_scripts(capability, governance, found)
     compiled = compile_plan(capability, given, reveal=reveal, read_file=read_beside, scripts=scripts)
     found += compiled.diagnostics
     for rule in RULES:
         found += rule(capability, compiled)
     told = _gathered(in_order(_without_consequences(found)))
     sound = replace(compiled, plan=without_faulty(compiled.plan, told))
-    return Examined(loaded.file, loaded.texts, capability, sound, tuple(told))
+    return Examined(loaded.file, loaded.texts, capability, sound, tuple(told), governance)
 
 
 def _without_consequences(found: list[Diagnostic]) -> list[Diagnostic]:

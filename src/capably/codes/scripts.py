@@ -7,7 +7,10 @@ SCRIPTS: dict[str, Code] = {
         "Scripts are switched off",
         "The document has a script step, and whoever runs it, or the document itself, does not want scripts to run: by "
         "`--no-scripts`, by `CAPABLY_SCRIPTING=false` (or `IKANOS_SCRIPTING`, `NAFTIKO_SCRIPTING`) in the environment, "
-        "or by `management.scripting.enabled: false` of the control server. Operations with such a step are left out.",
+        "or by `management.scripting.enabled: false` of the control server.\n\n"
+        "By `--no-scripts` and `CAPABLY_SCRIPTING` they are off for as long as the process runs: operations with such "
+        "a step are left out. Otherwise an operator can switch them on (`capably scripting --set enabled=true`, "
+        "docs/control.md): the operations are there, and calls of them fail until then.",
     ),
     "SCR002": Code(
         "The language of a script is not run",

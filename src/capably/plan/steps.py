@@ -69,7 +69,7 @@ class Script:
     """A script, read at load: dependencies run before the main file, in order and in one scope.
 
     ``language`` is ``javascript`` or ``python``. It finds the variable ``context`` and assigns ``result``. ``step`` is
-    the name of the step that runs it.
+    the name of the step that runs it. ``off_by`` says what has switched it off until an operator says otherwise.
     """
 
     language: str
@@ -77,6 +77,7 @@ class Script:
     dependencies: tuple[SourceFile, ...] = ()
     limits: ScriptLimits = ScriptLimits()
     step: str = ""
+    off_by: str = ""
 
 
 Scripts: TypeAlias = Mapping[Span, Script]

@@ -14,6 +14,7 @@ class Failure(StrEnum):
     STACK = "script-stack"
     RESULT = "script-result"
     BROKEN = "script-sandbox"
+    OFF = "scripts-off"
 
 
 class ScriptError(Exception):

@@ -12,7 +12,7 @@ from capably.scalars import read_size
 LANGUAGES = ("javascript", "python")
 _OURS = "CAPABLY_SCRIPTING"
 _PUBLISHED = ("IKANOS_SCRIPTING", "NAFTIKO_SCRIPTING")
-_LEAST_MEMORY = 2**20
+LEAST_MEMORY = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,15 @@ class ScriptSwitches:
 
 @dataclass(frozen=True, slots=True)
 class Governance:
-    """What holds for the scripts of a document. ``off_by`` says what switched them off; empty when they run.
+    """What holds for the scripts of a document.
 
+    ``off_by`` says what switched them off for as long as the process runs, ``paused_by`` what did until an operator
+    says otherwise; both are empty when they run.
     ``location`` is where scripts without a location of their own are, as written, and the file it is relative to.
     """
 
     off_by: str = ""
+    paused_by: str = ""
     languages: tuple[str, ...] = LANGUAGES
     default_language: str | None = None
     location: tuple[str, Path] | None = None
@@ -42,7 +45,7 @@ def govern(
 ) -> Governance:
     """What holds, when all have spoken. What cannot be used is told, and its default holds."""
     languages = tuple(name for name in LANGUAGES if name in switches.languages)
-    governance = Governance(_off_by(written, switches, environ), languages)
+    governance = Governance(_off_by(switches, environ), _paused_by(written, environ), languages)
     if written is None:
         return governance
     if written.allowed_languages:
@@ -61,11 +64,13 @@ def language_of(written: str) -> str:
     return {"js": "javascript", "py": "python"}.get(name, name)
 
 
-def _off_by(written: Scripting | None, switches: ScriptSwitches, environ: Mapping[str, str]) -> str:
+def _off_by(switches: ScriptSwitches, environ: Mapping[str, str]) -> str:
     if switches.is_off:
         return "`--no-scripts`"
-    if _is_false(environ.get(_OURS)):
-        return f"{_OURS}=false in the environment"
+    return f"{_OURS}=false in the environment" if _is_false(environ.get(_OURS)) else ""
+
+
+def _paused_by(written: Scripting | None, environ: Mapping[str, str]) -> str:
     enabled = written.enabled if written is not None else None
     if enabled is None:
         name = next((name for name in _PUBLISHED if _is_false(environ.get(name))), None)
@@ -85,7 +90,7 @@ def _limits(written: Scripting, found: list[Diagnostic]) -> ScriptLimits:
         limits = replace(limits, statements=written.statement_limit)
     if written.memory_limit is not None:
         size = read_size(written.memory_limit)
-        if size is None or size < _LEAST_MEMORY:
+        if size is None or size < LEAST_MEMORY:
             advice = "write a size such as 64MiB, at least 1MiB"
             span = written.value_span("memoryLimit")
             found.append(error("SCR005", f"`memoryLimit: {written.memory_limit}` cannot be used", span, advice))

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-from capably.diagnostics import Diagnostic, Span, error
+from capably.diagnostics import Diagnostic, Span, error, warning
 from capably.imports import local_path
 from capably.model.capability import Capability
 from capably.model.exposes import ExposesMcp, ExposesRest
@@ -64,8 +64,15 @@ class _Loader:
             return None
         problems = [problem for file in files if (problem := self._check(language, file)) is not None]
         found += [error("SCR004", f"{problem}", _span_of(record, problem)) for problem in problems]
+        if problems:
+            return None
+        paused_by = self._governance.paused_by
+        if paused_by:
+            message = f"script step `{name}` is not run: scripts are switched off by {paused_by}"
+            advice = "calls of it fail until an operator switches scripts on: see `capably explain SCR001`"
+            found.append(warning("SCR001", message, record.value_span("type"), advice))
         *dependencies, main = files
-        return None if problems else Script(language, main, tuple(dependencies), self._governance.limits, name)
+        return Script(language, main, tuple(dependencies), self._governance.limits, name, paused_by)
 
     def _language(self, record: StepRecord, name: str, found: list[Diagnostic]) -> str | None:
         written = record.language or self._governance.default_language

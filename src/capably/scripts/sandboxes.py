@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from capably.plan.outcome import Fault
 from capably.plan.steps import Script
 from capably.scripts.failure import Failure, ScriptError
 from capably.scripts.operator_log import OperatorLog
+from capably.scripts.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from pydantic_monty import AsyncMonty
@@ -30,8 +32,9 @@ class Sandboxes:
     Nothing is started before the first script of a language runs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, switchboard: Switchboard | None = None) -> None:
         """Prepare; nothing is started."""
+        self.switchboard = switchboard or Switchboard()
         self._stack = AsyncExitStack()
         self._turns = {language: asyncio.Semaphore(_at_once()) for language in ("javascript", "python")}
         self._threads: ThreadPoolExecutor | None = None
@@ -61,12 +64,21 @@ class Sandboxes:
         run = {"javascript": self._javascript, "python": self._python}[script.language]
         try:
             async with self._turns[script.language]:
-                return await run(script, context, log)
+                return await self._counted(run(self.switchboard.admitted(script), context, log))
         except ScriptError as problem:
             _log.warning("%s: %s", script.main.name, problem)
             raise
         finally:
             log.close()
+
+    async def _counted(self, running: Awaitable[Any]) -> Any:
+        began, failed = time.perf_counter(), True
+        try:
+            result = await running
+            failed = False
+            return result
+        finally:
+            self.switchboard.statistics.count(time.perf_counter() - began, failed=failed)
 
     async def run_script(self, script: Script, context: Mapping[str, Any]) -> Any:
         """Run the script of a step, as :meth:`execute` does, for whoever drives a flow.
@@ -78,7 +90,7 @@ class Sandboxes:
             return await self.execute(script, context)
         except ScriptError as problem:
             status, title = _FAULTS[problem.failure]
-            verb = "" if problem.failure in _LIMITS else "failed: "
+            verb = "" if problem.failure in _TOLD_WHOLE else "failed: "
             detail = f"Script step '{script.step or script.main.name}' {verb}{problem}"
             raise Fault(status, problem.failure.value, title, detail) from problem
 
@@ -114,7 +126,7 @@ class Sandboxes:
         return await self._stack.enter_async_context(AsyncMonty(max_processes=_at_once()))
 
 
-_LIMITS = frozenset({Failure.TIME, Failure.STATEMENTS, Failure.MEMORY, Failure.STACK})
+_TOLD_WHOLE = frozenset({Failure.TIME, Failure.STATEMENTS, Failure.MEMORY, Failure.STACK, Failure.OFF})
 _FAULTS: dict[Failure, tuple[int, str]] = {
     Failure.THREW: (400, "A script failed"),  # the published status: scripts refuse what they are given
     Failure.SYNTAX: (500, "A script cannot be understood"),
@@ -124,6 +136,7 @@ _FAULTS: dict[Failure, tuple[int, str]] = {
     Failure.STACK: (500, "A script called too deep"),
     Failure.RESULT: (500, "A script's result cannot be told"),
     Failure.BROKEN: (500, "A script broke its sandbox"),
+    Failure.OFF: (503, "Scripts are switched off"),
 }
 
 
