@@ -40,6 +40,7 @@ def capability(folder: Path, upstream: int, rest: int, mcp: int, tools: int = 4)
                     "port": rest,
                     "resources": [
                         *(_exposed(item, outputs if item is mapped else []) for item in operations),
+                        {"path": "/threads/{threadId}/flow/{runId}", "operations": [_flow()]},
                         {"path": "/files/{path}", "forward": {"targetNamespace": "api"}},
                     ],
                 },
@@ -86,6 +87,20 @@ def _exposed(item: dict[str, str], outputs: list[dict[str, Any]]) -> dict[str, A
     if outputs:
         operation["outputParameters"] = outputs
     return {"path": item["path"], "operations": [operation]}
+
+
+def _flow() -> dict[str, Any]:
+    """Five requests: the second, third and fourth need the first, the last needs them."""
+
+    def call(name: str, run: str) -> dict[str, Any]:
+        with_ = {"threadId": "{{threadId}}", "runId": run}
+        return {"name": name, "type": "call", "call": "api.get_run", "with": with_}
+
+    between = [call(name, f"{{{{first.{field}}}}}") for name, field in (("b", "field1"), ("c", "field2"), ("d", "id"))]
+    last = call("last", "{{b.id}}-{{c.id}}-{{d.id}}")
+    mappings = [{"target": name, "value": f"$.{name}.status"} for name in ("first", "last")]
+    steps = [call("first", "{{runId}}"), *between, last]
+    return {"method": "GET", "name": "five", "steps": steps, "mappings": mappings}
 
 
 def _tool(item: dict[str, str]) -> dict[str, Any]:

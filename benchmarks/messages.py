@@ -11,6 +11,10 @@ def mapped(number: int) -> bytes:
     return _get(f"/threads/thread_{number}/mapped/run_{number}")
 
 
+def flow(number: int) -> bytes:
+    return _get(f"/threads/thread_{number}/flow/run_{number}")
+
+
 def _get(path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 

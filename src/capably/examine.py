@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from capably.collecting import without_collecting
 from capably.diagnostics import Diagnostic, in_order
 from capably.load import Loaded, load, read_beside
 from capably.model.capability import Capability
@@ -56,7 +57,8 @@ _FATAL = frozenset({"SRV002", "VAR004"})  # they concern the document as a whole
 
 def examine(path: Path) -> Examined:
     """Examine one file without any value from outside. What is wrong is in the diagnostics; nothing is raised."""
-    return _examined(load(path), NOTHING_GIVEN, [], ScriptSwitches(), reveal=False)
+    with without_collecting():
+        return _examined(load(path), NOTHING_GIVEN, [], ScriptSwitches(), reveal=False)
 
 
 async def examine_with(
@@ -70,11 +72,13 @@ async def examine_with(
         reveal: put the values into the plan, as calling upstreams needs; else nothing is read from binds either.
         switches: what the command line says of scripts.
     """
-    loaded = load(path)
-    if not reveal or loaded.capability is None:
-        return _examined(loaded, given, [], switches, reveal=False)
+    with without_collecting():
+        loaded = load(path)
+        if not reveal or loaded.capability is None:
+            return _examined(loaded, given, [], switches, reveal=False)
     bound, problems = await read_binds(loaded.capability.binds, given.environ, given.sets)
-    return _examined(loaded, replace(given, bound=bound), problems, switches, reveal=True)
+    with without_collecting():
+        return _examined(loaded, replace(given, bound=bound), problems, switches, reveal=True)
 
 
 def _examined(

@@ -5,6 +5,7 @@ Cutting happens once, at load. A value that fills a hole is never cut again, so 
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _NAME = r"\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*"
 # Three braces close what three opened; after two, a third one belongs to the text: `{"a": {{x}}}`.
@@ -21,6 +22,7 @@ class Hole:
     end: int
 
 
+@lru_cache(maxsize=4096)  # the same paths and texts are cut by every stage that reads them
 def cut(text: str, *, single: bool = False) -> tuple[str | Hole, ...]:
     """Cut a text at its holes.
 
