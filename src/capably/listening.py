@@ -4,15 +4,15 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from capably.errors import CommandError
-from capably.servers.http import DISCONNECT
+from capably.servers.http import DISCONNECT, Application, Receive, Scope, Send
 
 
 @contextlib.contextmanager
@@ -115,6 +115,7 @@ class QuietServer(uvicorn.Server):
         """Serve an ASGI application; on stopping, open requests get ``drain_s`` seconds to end."""
         config = uvicorn.Config(
             app,
+            interface="asgi3",
             http=CappedProtocol,
             log_config=None,
             access_log=False,
@@ -149,3 +150,55 @@ async def serving(server: uvicorn.Server, sock: socket.socket) -> AsyncIterator[
     finally:
         server.should_exit = True
         await asyncio.wait({task})
+
+
+class Entrance:
+    """The way in to an application that can be replaced between two requests.
+
+    Each request is answered by the application that was there when it began. It costs one attribute and one call: the
+    application's own awaitable is handed on.
+    """
+
+    __slots__ = ("application",)
+
+    def __init__(self, application: Application) -> None:
+        """Lead to an application."""
+        self.application = application
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        """Answer a request."""
+        return self.application(scope, receive, send)
+
+
+class Listening:
+    """A bound socket and the server that answers on it; an async context manager that drains the server.
+
+    ``entrance`` leads to what is served.
+    """
+
+    def __init__(self, sock: socket.socket, entrance: Entrance, drain_s: float, tls: ssl.SSLContext | None) -> None:
+        """Answer on a socket, from the moment the context is entered."""
+        self.entrance = entrance
+        self.host, self.port = sock.getsockname()[:2]
+        self.is_private = tls is not None
+        self._server = QuietServer(entrance, drain_s, tls)
+        self._running = serving(self._server, sock)
+
+    async def __aenter__(self) -> Self:
+        """Start to answer."""
+        await self._running.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Let open requests end."""
+        self.stop()
+        await self._running.__aexit__(None, None, None)
+
+    def stop(self) -> None:
+        """Take no new requests; returns at once, unlike leaving the context."""
+        self._server.should_exit = True
+
+    @property
+    def open_requests(self) -> "frozenset[asyncio.Task[None]]":
+        """The tasks that answer requests just now."""
+        return frozenset(self._server.server_state.tasks)

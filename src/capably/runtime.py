@@ -3,15 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from capably.driver import drive
 from capably.plan.answer import Loss
 from capably.plan.caller import Caller
-from capably.plan.effects import Call, Effect, Execute, Progress, Start
+from capably.plan.effects import Call, Effect, Execute, Start
 from capably.plan.flow import run
 from capably.plan.interpreter import run_flow
 from capably.plan.operation import Forward, Inputs, Operation
@@ -19,6 +20,7 @@ from capably.plan.outcome import Fault, Outcome, Passage
 from capably.plan.passage import outcome_of, request_of
 from capably.plan.steps import Flow, Script
 from capably.plan.trace_context import TraceContext
+from capably.plan.watch import Watch
 from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.reply import Reply, Trouble, UpstreamError
@@ -44,18 +46,6 @@ RunScript: TypeAlias = Callable[[Script, Mapping[str, Any]], Awaitable[Any]]
 """Runs a script with its context in a sandbox and returns its result. Raises :class:`Fault`."""
 
 
-class Watch(Protocol):
-    """Is told what a runtime performs."""
-
-    def performed(self, key: str, effect: Call | Execute, answer: Any, seconds: float) -> None:
-        """An effect has ended, with an answer or a fault; ``key`` is its step's, empty where there are no steps."""
-        ...
-
-    def ended(self, progress: Progress) -> None:
-        """A step has ended."""
-        ...
-
-
 async def no_scripts(script: Script, _context: Mapping[str, Any]) -> Any:
     """Runs no script.
 
@@ -76,6 +66,12 @@ class Runtime:
         self._client = Client(limits)
         self._authenticator = Authenticator(self._client)
         self._told: set[Loss] = set()
+
+    def watched(self, watch: Watch | None) -> "Runtime":
+        """This runtime, with its connections and all it remembers, telling what it performs to somebody else."""
+        twin = copy(self)
+        twin._watch = watch  # noqa: SLF001 -- its own
+        return twin
 
     async def __aenter__(self) -> Self:
         """Open the upstream client."""

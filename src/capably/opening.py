@@ -1,0 +1,119 @@
+"""Opening documents: examined, what they need looked up, clashes found, all before anything listens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from capably.diagnostics import did_you_mean
+from capably.errors import EXIT_USAGE, CommandError
+from capably.examine import Examined, examine_with
+from capably.plan.operation import Kind, ServerPlan
+from capably.settings import Settings
+from capably.startup import missing_values, unknown_names
+
+
+class RefusedError(CommandError):
+    """Documents that cannot be served because of their own mistakes: ``examined`` says which."""
+
+    def __init__(self, examined: Sequence[Examined]) -> None:
+        """Keep what is wrong, to be rendered."""
+        super().__init__("the document cannot be served")
+        self.examined = tuple(examined)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is to listen. Port 0 is any free one, of which each server, by its ``name``, gets its own."""
+
+    host: str
+    port: int
+    name: str = ""
+
+
+def servers_of(document: Examined) -> tuple[ServerPlan, ...]:
+    """The servers of a document."""
+    return document.compiled.plan.servers if document.compiled is not None else ()
+
+
+def address_of(server: ServerPlan, settings: Settings) -> Address:
+    """Where a server listens: what the command line says, else what its document says, else on loopback."""
+    port = settings.ports.get(server.namespace, server.port)
+    return Address(settings.host or server.address or "127.0.0.1", port, "" if port else server.namespace)
+
+
+async def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
+    """Examine documents for serving.
+
+    An error in a part of a document leaves that part out, and the rest is served.
+
+    Raises:
+        RefusedError: nothing of a document can be served; or, with ``settings.strict``, a document has an error.
+        CommandError: a value is missing, a name on the command line is not known, or servers clash.
+    """
+    examined = [await examine_with(file, settings.given, switches=settings.scripts) for file in files]
+    unknown = unknown_names(examined, settings)
+    if unknown is not None:
+        raise unknown
+    if any(not item.is_served or (settings.strict and item.errors) for item in examined):
+        raise RefusedError(examined)
+    missing = missing_values(examined)
+    if missing is not None:
+        raise missing
+    if settings.stdio is not None:
+        examined = _only_over_stdio(examined, settings.stdio)
+    _check_clashes(examined, settings)
+    return examined
+
+
+def _only_over_stdio(examined: Sequence[Examined], namespace: str) -> list[Examined]:
+    """The documents with one MCP server, over standard input and output; the others are not served.
+
+    A client that starts a server for itself wants nothing else of it, above all no ports another client may hold.
+
+    Raises:
+        CommandError: there is no such server, or no name and several.
+    """
+    found = [
+        (document, server)
+        for document in examined
+        for server in servers_of(document)
+        if server.kind is Kind.MCP and (not namespace or server.namespace == namespace)
+    ]
+    if len(found) != 1:
+        known = [
+            server.namespace for document in examined for server in servers_of(document) if server.kind is Kind.MCP
+        ]
+        told = f"{namespace}: no MCP server has this name" if namespace else "name the MCP server to serve"
+        advice = did_you_mean(namespace, known) or (f"there is {', '.join(known) or 'none'}",)
+        raise CommandError(f"--stdio {told}", *advice, exit_code=EXIT_USAGE)
+    ((document, server),) = found
+    if document.compiled is None:
+        raise TypeError("a document with a server is compiled")
+    plan = replace(document.compiled.plan, servers=(replace(server, over_stdio=True),))
+    return [replace(document, compiled=replace(document.compiled, plan=plan))]
+
+
+def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
+    namespaces: dict[str, Examined] = {}
+    addresses: dict[Address, ServerPlan] = {}
+    problems = []
+    for document in examined:
+        for server in servers_of(document):
+            earlier = namespaces.setdefault(server.namespace, document)
+            if earlier is not document:
+                problems.append(f"{document.file} and {earlier.file} both have a server `{server.namespace}`")
+            if server.over_stdio:
+                continue
+            address = address_of(server, settings)
+            other = addresses.setdefault(address, server)
+            if other is not server:
+                problems.append(
+                    f"`{server.namespace}` and `{other.namespace}` both listen on {address.host}:{address.port}: "
+                    f"move one with --port {server.namespace}=PORT"
+                )
+    over_stdio = [server.namespace for document in examined for server in servers_of(document) if server.over_stdio]
+    if len(over_stdio) > 1:
+        names = " and ".join(f"`{name}`" for name in over_stdio)
+        problems.append(f"{names} are all served over stdio, which one process can do for one: choose with --stdio")
+    if problems:
+        raise CommandError("the servers clash", *dict.fromkeys(problems), exit_code=EXIT_USAGE)

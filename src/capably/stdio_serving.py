@@ -1,0 +1,49 @@
+"""Serving one MCP server over standard input and output, beside whatever else the process does."""
+
+import asyncio
+from types import TracebackType
+from typing import Final, Self
+
+from capably.plan.caller import Invoke
+from capably.servers.mcp_protocol import Protocol
+from capably.servers.mcp_stdio import Connection
+from capably.settings import Settings
+from capably.standard_io import input_lines, taken_output
+
+_END_S: Final = 1.0
+"""How long the work of a client that is still there may take to end, in seconds, once it has been told to."""
+
+
+class StdioServing:
+    """One client, served while the context lasts. When it has gone, ``stop`` is set: the process shall end as well."""
+
+    def __init__(self, protocol: Protocol, invoke: Invoke, settings: Settings, stop: asyncio.Event) -> None:
+        """Prepare; standard output is taken when the context is entered."""
+        self._protocol = protocol
+        self._invoke = invoke
+        self._settings = settings
+        self._stop = stop
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        self._task = asyncio.create_task(self._serve())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End: what is left of the work is cancelled."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=_END_S)
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def _serve(self) -> None:
+        cap = self._settings.limits.body_bytes
+        try:
+            with taken_output() as write:
+                connection = Connection(self._protocol, self._invoke, cap, write)
+                await connection.serve(input_lines(cap, self._stop), self._settings.drain_s)
+        finally:
+            self._stop.set()
