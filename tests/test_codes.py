@@ -172,6 +172,18 @@ TOLD: dict[str, str | bytes] = {
     "OUT006": document(consumed={"outputRawFormat": "avro", "outputSchema": "absent.avsc"}),
     "OUT007": document(consumed={"outputRawFormat": "binary", "maxBinarySize": "much"}),
     "OUT008": document({"outputParameters": [{"name": "Content-Length", "in": "header", "mapping": "$.a"}]}),
+    "OUT009": document(
+        more=[
+            {
+                "type": "rest",
+                "namespace": "w",
+                "port": 3,
+                "resources": [
+                    {"path": "/x", "operations": [{"method": "GET", "call": "up.op", "responses": {"20X": {}}}]}
+                ],
+            }
+        ]
+    ),
     "AUT001": auth(type="handshake"),
     "AUT002": auth(type="bearer"),
     "AUT003": auth(type="apikey", key="a", value="{{B}}", placement="margin"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from capably.diagnostics import Diagnostic
-from capably.rules import flows, inputs, references, requests, resources, security, servers, skills, variables
+from capably.rules import answers, flows, inputs, references, requests, resources, security, servers, skills, variables
 from capably.rules.table import RULES, Rule
 
 QUIET = Path(__file__).with_name("quiet.yaml").read_text(encoding="utf-8")
@@ -98,6 +98,12 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         [(READS, READS.replace("name: id,", "name: id, pattern: '(',"))],
         "INP003 34:60",
         'the schema of `id` cannot be used: "(" is not a "regex"',
+    ),
+    (
+        answers.answer_misstated,
+        [(READ_CALL, READ_CALL.replace("call: up.read", "call: up.read, responses: {9XX: {}}"))],
+        "OUT009 28:67",
+        "`9XX` is no status",
     ),
     (
         servers.nothing_served,
@@ -307,6 +313,10 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
 ]
 
 STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
+    (
+        answers.answer_misstated,
+        [(READ_CALL, READ_CALL.replace("call: up.read", "call: up.read, responses: {2xx: {}, 404: {}}"))],
+    ),
     (references.operation_named_twice, [("name: change\n        method", "name: Read\n        method")]),
     (references.path_without_place, [(FIRST_PATH, FIRST_PATH.replace("{id}", "{ID}"))]),
     (variables.variable_not_bound, [("env.KEY", "KEY")]),

@@ -97,6 +97,18 @@ Serve = Callable[..., Served]
 
 
 @pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a document down."""
+
+    def write(*operations: Any, **more: Any) -> Path:
+        file = tmp_path / "written.json"
+        file.write_text(json.dumps(written(*operations, **more)), encoding="utf-8")
+        return file
+
+    return write
+
+
+@pytest.fixture
 def plan_of(tmp_path: Path) -> Callable[..., ServerPlan]:
     """The plan of a REST server, without serving it."""
 

@@ -284,6 +284,13 @@ CODES: dict[str, Code] = {
         "Headers that frame the message or that the server writes itself (Content-Type, Vary, those of `cors`) cannot "
         "be stated. The output is left out.",
     ),
+    "OUT009": Code(
+        "What is stated of an answer cannot be so",
+        "`responses` maps a status (`200`, `2XX`) to a `description` and its `content`: media types, each with "
+        "`binary: true` or the `schema` of its value. `responseBinary` is short for one answer of bytes. What is no "
+        "status, media type or schema is left aside, and bytes need an upstream whose answers are not read: one "
+        "without `outputRawFormat`, or with `binary`.",
+    ),
     "SRV001": Code(
         "Two servers listen on one port",
         "Only one of them could start. Change a port, or give another with `--port NAMESPACE=PORT`.",

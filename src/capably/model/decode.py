@@ -173,7 +173,7 @@ def _reader(value: Value) -> Read:
     if value.shape == "list":
         return _list_reader(kind)
     if value.shape == "map":
-        return _read_texts if kind is str else _read_nodes
+        return _read_texts if kind is str else _read_nodes if kind is None else _map_reader(kind)
     if value.one_of:
         return _choice_reader(value.one_of)
     if kind is None:
@@ -263,6 +263,17 @@ def _read_texts(node: Node, key: str, found: list[Diagnostic]) -> dict[str, str]
         return None
     texts = {name: _read_text(value, f"{key}.{name}", found) for name, value in nodes.items()}
     return {name: text for name, text in texts.items() if text is not None}
+
+
+def _map_reader(kind: type[AnyRecord]) -> Read:
+    def read(node: Node, key: str, found: list[Diagnostic]) -> dict[str, AnyRecord] | None:
+        nodes = _read_nodes(node, key, found)
+        if nodes is None:
+            return None
+        records = {name: decode_record(kind, value, f"{key}.{name}", found) for name, value in nodes.items()}
+        return {name: record for name, record in records.items() if record is not None}
+
+    return read
 
 
 def _is_null(node: Node) -> bool:

@@ -44,6 +44,31 @@ class Exposed(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedMedia(Record):
+    """What an answer holds in one media type."""
+
+    binary: bool | None = key("binary", "Bytes, told as they come.", since="1.0.0-beta1")
+    schema: Node | None = key("schema", "The JSON Schema of the value.", since="1.0.0-beta1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatedResponse(Record):
+    """What a REST operation answers with one status."""
+
+    description: str | None = key("description", "When that is answered.", since="1.0.0-beta1")
+    content: dict[str, StatedMedia] | None = key("content", "What it holds, by media type.", since="1.0.0-beta1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BinaryResponse(Record):
+    """The only answer of a REST operation, bytes."""
+
+    status: str | None = key("status", "Its status (200 when absent).", since="1.0.0-beta1")
+    media_type: str | None = key("mediaType", "Its media type.", since="1.0.0-beta1")
+    description: str | None = key("description", "What it is.", since="1.0.0-beta1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExposedOperation(Exposed):
     """A method of a REST resource."""
 
@@ -53,8 +78,12 @@ class ExposedOperation(Exposed):
     authentication: Authentication | None = key(
         "authentication", "How its callers are authenticated, instead of the server's.", since=OURS
     )
-    responses: Node | None = key("responses", "Answers by status and media type.", since="1.0.0-beta1")
-    response_binary: Node | None = key("responseBinary", "Shorthand for one binary answer.", since="1.0.0-beta1")
+    responses: dict[str, StatedResponse] | None = key(
+        "responses", "What it answers, by status: `200`, or `2XX` for a class of them.", since="1.0.0-beta1"
+    )
+    response_binary: BinaryResponse | None = key(
+        "responseBinary", "Instead of `responses`: the only answer, bytes.", since="1.0.0-beta1"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ A record is a frozen dataclass whose fields are made with :func:`key`. The field
 read, its documentation becomes the reference page and the JSON Schema.
 
 Annotations that are understood: ``str``, ``int``, ``bool``, ``Node`` (kept as it is), a record, ``tuple`` of ``str`` or
-of records, ``dict[str, str]``, ``dict[str, Node]``, ``dict`` of records, and any of them ``| None``.
+of records, ``dict[str, str]``, ``dict[str, Node]``, ``dict`` from ``str`` to records, and any of them ``| None``.
 """
 
 import types
@@ -87,7 +87,8 @@ def _value(hint: Any, item: "Field[Any]") -> Value:
     if origin is tuple:
         return Value(arguments[0], "list")
     if origin is dict:
-        return Value(arguments[1] if arguments[1] is str else None, "map")
+        is_read = arguments[1] is str or (isinstance(arguments[1], type) and issubclass(arguments[1], Record))
+        return Value(arguments[1] if is_read else None, "map")
     return Value(only, "one", item.metadata["one_of"])
 
 

@@ -16,7 +16,7 @@ from capably.plan.consumed import Consumed
 from capably.plan.effects import Call
 from capably.plan.header_outputs import with_headers
 from capably.plan.inputs import invalid_inputs
-from capably.plan.operation import Inputs, Mock, Operation
+from capably.plan.operation import Inputs, Kind, Mock, Operation
 from capably.plan.outcome import Fault, Headers, Outcome, Problem
 from capably.plan.steps import Flow
 from capably.upstream.reply import Reply
@@ -33,7 +33,8 @@ _PASSED_ON = frozenset(
 )
 _PASSED_ON_PREFIXES = ("ratelimit", "x-ratelimit", "x-rate-limit")
 _JSON = "application/json"
-_BYTES = "application/octet-stream"
+_COLLECTED = 256 * 1024
+"""Bytes after which a binary answer is passed on while it arrives; a smaller one can be told to be too large."""
 _TEXT = "text/plain; charset=utf-8"
 
 
@@ -55,7 +56,8 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
         location = next((item.location.value for item in operation.inputs if item.name == problem.input), "path")
         raise invalid_inputs([Problem(problem.input, location, str(problem))]) from None
     if work.raw_format.max_bytes is not None:
-        request = replace(request, answer_bytes=work.raw_format.max_bytes)
+        late = _COLLECTED if operation.server is Kind.REST else None  # a tool's result is one message
+        request = replace(request, answer_bytes=work.raw_format.max_bytes, streams_over=late)
     reply = yield Call(work.target.namespace, request, work.scheme)
     return outcome_of(operation, work, reply, inputs)
 
@@ -96,15 +98,24 @@ def outcome_of(operation: Operation, work: Consumed, reply: Reply, inputs: Input
     run = Run(inputs, is_listless=work.raw_format.is_listless)
     if operation.answer.headers and is_success(reply):
         headers = with_headers(headers, operation.answer, _mappable(work, reply), reply.headers, run)
-    if reply.stream is not None or not reply.body or not is_success(reply):
+    if not is_success(reply) or (reply.stream is None and not reply.body):
         return Outcome(reply.status, media_type, reply.body, headers, reply.stream)
     if work.raw_format.is_binary:
-        return Outcome(reply.status, work.raw_format.media_type or media_type or _BYTES, reply.body, headers)
+        told = work.raw_format.told_as(reply.status, media_type)
+        return Outcome(reply.status, told, reply.body, (*headers, *_length(reply)), reply.stream)
+    if reply.stream is not None:
+        return Outcome(reply.status, media_type, reply.body, headers, reply.stream)
     answer = operation.answer
     if not answer.is_declared or (answer.passes_through and work.raw_format.is_json):
         return Outcome(reply.status, media_type, reply.body, headers)
     told = answer.apply(decoded(work, reply), run)
     return Outcome(reply.status, _JSON, as_json(told), headers, losses=tuple(run.losses))
+
+
+def _length(reply: Reply) -> Headers:
+    """The length of a body that is still arriving, where the upstream tells it."""
+    stated = reply.header("content-length") if reply.stream is not None else None
+    return (("content-length", stated),) if stated is not None else ()
 
 
 def _mappable(work: Consumed, reply: Reply) -> Any:

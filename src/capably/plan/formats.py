@@ -1,14 +1,12 @@
 """`outputRawFormat`, `outputSchema`, `outputMediaType` and `maxBinarySize` become a raw format."""
 
-from collections.abc import Iterator
-
 from capably.diagnostics import Diagnostic, did_you_mean, error, warning
-from capably.document import Mapping, Scalar
 from capably.model.consumes import ConsumedOperation
-from capably.model.exposes import Exposed, ExposedOperation, Exposes, ExposesMcp, ExposesRest
+from capably.model.exposes import Exposed, Exposes, ExposesMcp, ExposesRest
 from capably.model.fields import Record
 from capably.payload.decode import FORMATS, PayloadError, Schema, compile_schema
-from capably.plan.raw_format import JSON, RawFormat
+from capably.plan.contract import bytes_stated, contract_of
+from capably.plan.raw_format import JSON, MediaTypes, RawFormat
 from capably.plan.read_file import ReadFile
 from capably.scalars import read_size
 
@@ -25,14 +23,18 @@ def compile_format(
     found: list[Diagnostic],
 ) -> RawFormat:
     """How the answers of an operation are read when a server calls it for an exposed one, or a flow in a step."""
-    written = operation.output_raw_format
-    name = (written or "json").strip().lower()
+    written, stated = operation.output_raw_format, bytes_stated(exposed)
+    name = (written or ("binary" if stated is not None else "json")).strip().lower()
     if name not in FORMATS:
         span = operation.value_span("outputRawFormat")
         found.append(error("OUT005", f"`{written}` is no format of answers", span, *did_you_mean(name, FORMATS)))
         return JSON
+    if name != "binary" and stated is not None:
+        message = f"bytes are stated, but what `{operation.name}` answers is read as {name}"
+        advice = "write `outputRawFormat: binary` there, or remove what is stated here"
+        found.append(warning("OUT009", message, stated, advice))
     if name == "binary":
-        return RawFormat(name, None, _media_type(operation, exposed), _max_bytes(operation, server, found))
+        return RawFormat(name, None, _media_types(operation, exposed), _max_bytes(operation, server, found))
     return RawFormat(name, _schema(name, operation, read, found))
 
 
@@ -80,22 +82,9 @@ def _size(written: str, record: Record, found: list[Diagnostic]) -> int:
     return size
 
 
-def _media_type(operation: ConsumedOperation, exposed: Exposed | None) -> str | None:
+def _media_types(operation: ConsumedOperation, exposed: Exposed | None) -> MediaTypes:
+    """What binary answers are told as: what the consumed operation says, else what the exposed one does."""
     stated = (operation.output_media_type or "").strip()
     if stated:
-        return stated
-    return next(_declared_media_types(exposed), None) if isinstance(exposed, ExposedOperation) else None
-
-
-def _declared_media_types(exposed: ExposedOperation) -> Iterator[str]:
-    """Media types of binary answers that `responseBinary` and `responses` declare."""
-    short = exposed.response_binary
-    if isinstance(short, Mapping) and isinstance(stated := short.get("mediaType"), Scalar):
-        yield stated.text
-    responses = exposed.responses.entries.values() if isinstance(exposed.responses, Mapping) else ()
-    for response in responses:
-        content = response.value.get("content") if isinstance(response.value, Mapping) else None
-        for media_type, entry in (content.entries if isinstance(content, Mapping) else {}).items():
-            binary = entry.value.get("binary") if isinstance(entry.value, Mapping) else None
-            if isinstance(binary, Scalar) and binary.value is True:
-                yield media_type
+        return (("", (stated,)),)
+    return tuple((item.status, item.binary) for item in contract_of(exposed) if item.is_success and item.binary)

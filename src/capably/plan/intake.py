@@ -13,7 +13,7 @@ from capably.expr.names import Match, find_name, fold
 from capably.expr.reference import GENERIC_SCOPES, strip_scope
 from capably.expr.source import Constant, FromInput, Source, Text
 from capably.expr.template import Hole, cut
-from capably.model.exposes import Exposed
+from capably.model.exposes import Exposed, Exposes
 from capably.model.values import Parameter
 from capably.plan.operation import Input, Kind, Location, Origin
 from capably.plan.parameter_schema import schema_of
@@ -42,6 +42,7 @@ class Front:
     placeholders: tuple[str, ...]
     span: Span
     once: str | None = None
+    server: Exposes | None = None
 
     @property
     def scopes(self) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
+from capably.plan.consumed import Consumed
+from capably.plan.contract import StatedAnswer
 from capably.plan.gate import DigestGate, Gate, OpenGate, SecretGate
 from capably.plan.gate_oauth2 import OAuthGate
 from capably.plan.operation import Forward, Input, Location, Mock, Operation, Route, ServerPlan
@@ -23,6 +25,7 @@ _PARAMETERS: Final = (Location.PATH, Location.QUERY, Location.HEADER, Location.C
 _NOT_PARAMETERS: Final = frozenset({"accept", "content-type", "authorization"})  # OpenAPI 3.1.1, section 4.8.12.1
 _WORD: Final = re.compile("[A-Za-z0-9]+")
 _PROBLEM: Final = "application/problem+json"
+_BODILESS: Final = frozenset({"204", "205"})
 
 
 def openapi_document(server: ServerPlan, root: str = "") -> Object:
@@ -169,11 +172,11 @@ def _described_body(description: str, content: Object, *, is_required: bool) -> 
 
 
 def _responses(operation: Operation) -> Object:
+    """What is answered: as the plan knows it, with what the document states of it (`responses`) by status."""
     schema = dict(operation.output.schema) if operation.output is not None else {}
     kinds = media_types(operation)
     content = {kind: {"schema": schema} if kind == kinds[0] and schema else {} for kind in kinds}
-    success: Object = {"description": "The answer.", "content": content}
-    responses: Object = {"200": success}
+    responses: Object = {"200": {"description": "The answer.", "content": content}}
     if isinstance(operation.work, Mock):
         responses["204"] = {"description": "There is nothing to say."}
     else:
@@ -182,7 +185,29 @@ def _responses(operation: Operation) -> Object:
     if operation.inputs:
         responses["400"] = failure
     responses["default"] = failure
-    return responses
+    if any(item.is_success for item in operation.contract) and not isinstance(operation.work, Mock):
+        del responses["200"]
+    responses |= {item.status: _stated(item, _content(item, operation, content)) for item in operation.contract}
+    return {status: responses[status] for status in sorted(responses)}
+
+
+def _content(answer: StatedAnswer, operation: Operation, made: Object) -> Object:
+    """What is told with a stated status, by media type: ``made`` is what successes hold as the plan knows it."""
+    stated: Object = {kind: {"schema": dict(schema)} if schema else {} for kind, schema in answer.content.items()}
+    if not answer.is_success:
+        return {**stated, _PROBLEM: _PROBLEM_CONTENT} if answer.status.startswith(("4", "5")) else stated
+    if answer.status in _BODILESS:
+        return {}
+    work = operation.work
+    if isinstance(work, Consumed) and work.raw_format.is_binary:
+        return {kind: {} for kind in work.raw_format.kinds_of(answer.status)} or made
+    if not stated or ANYTHING in made:
+        return stated or made
+    return {**stated, **{kind: item or stated.get(kind, {}) for kind, item in made.items()}}
+
+
+def _stated(answer: StatedAnswer, content: Object) -> Object:
+    return {"description": answer.description, **({"content": content} if content else {})}
 
 
 def _forward(forward: Forward, shown: Route) -> Object:

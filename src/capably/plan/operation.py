@@ -15,6 +15,7 @@ from capably.folder import Folder
 from capably.plan.answer import Answer
 from capably.plan.consumed import Consumed
 from capably.plan.content import StatedContent
+from capably.plan.contract import StatedAnswer
 from capably.plan.control import Control
 from capably.plan.cors import Cors
 from capably.plan.gate import Gate
@@ -138,7 +139,8 @@ class Operation:
     are what a caller's token must grant on top of what the gate asks; ``gate`` is asked instead of the server's.
     A tool is served under ``served_as`` when its name is none that clients take. ``stated_schema`` is the schema of its
     inputs where the document states one as a whole, ``output`` that of its structured answer. A mock with ``contents``
-    answers with these; ``tells_failure`` says that they tell one.
+    answers with these; ``tells_failure`` says that they tell one. ``contract`` is what a REST operation states of its
+    answers.
     """
 
     server: Kind
@@ -160,6 +162,7 @@ class Operation:
     stated_schema: Mapping[str, Any] | None = None
     output: OutputSchema | None = None
     contents: tuple[StatedContent, ...] = ()
+    contract: tuple[StatedAnswer, ...] = ()
     tells_failure: bool = False
     stated_check: SchemaCheck | None = field(init=False, repr=False, compare=False)
 

@@ -16,6 +16,7 @@ from capably.plan.confirmation import confirmed
 from capably.plan.consumed import Consumed
 from capably.plan.content import StatedContent
 from capably.plan.contents import ContentCompiler
+from capably.plan.contract import contract_of
 from capably.plan.draft import Draft
 from capably.plan.flows import Doing, FlowCompiler, steps_in_outputs, tells_last, undeclared_targets, with_readers
 from capably.plan.formats import compile_format
@@ -208,6 +209,7 @@ class OperationCompiler:
             stated_schema=stated_schema(exposed),
             output=None if _answers_bytes(work) or contents else output_schema(answer, is_mock=isinstance(work, Mock)),
             contents=contents,
+            contract=contract_of(exposed),
             tells_failure=isinstance(exposed, Tool) and bool(exposed.is_error),
         )
         return confirmed(operation) if exposed.confirm and site.kind is Kind.MCP else operation

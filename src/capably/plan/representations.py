@@ -21,7 +21,7 @@ def media_types(operation: Operation) -> tuple[str, ...]:
     """What callers can ask for, the one they get unasked first."""
     work = operation.work
     if isinstance(work, Consumed) and work.raw_format.is_binary:
-        return (work.raw_format.media_type or ANYTHING,)
+        return work.raw_format.stated_types or (ANYTHING,)
     if isinstance(work, Consumed) and not operation.answer.is_declared and not work.raw_format.is_json:
         return (ANYTHING,)
     schema = operation.output.schema if operation.output is not None else {}

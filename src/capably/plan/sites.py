@@ -34,7 +34,16 @@ class Site:
     def front(self) -> Front:
         """What the levels say of its inputs."""
         names = placeholders(self.path or "")
-        return Front(self.kind, self.namespace, self.exposed, self.parameters, names, self.span, self.server.node.once)
+        return Front(
+            self.kind,
+            self.namespace,
+            self.exposed,
+            self.parameters,
+            names,
+            self.span,
+            self.server.node.once,
+            self.server,
+        )
 
 
 def sites(server: Exposes, found: list[Diagnostic]) -> Iterator[Site]:

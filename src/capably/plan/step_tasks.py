@@ -93,7 +93,7 @@ class TaskCompiler:
         self.called.append(reached.candidate)
         operation = reached.candidate.operation
         binder = self._draft.binder(self._front, reached, place, self._intake)
-        form = compile_format(operation, None, None, self._draft.read_file, self._found)
+        form = compile_format(operation, self._front.server, None, self._draft.read_file, self._found)
         consumed = self._draft.consumed(reached, binder, record.with_, (), form)
         return CallTask(consumed, self._projection(operation.outputs, binder), not _is_of_whole(operation.outputs))
 

@@ -138,7 +138,7 @@ def _answered(task: CallTask, reply: Reply, values: Values, losses: dict[Loss, N
     if not reply.body:
         return NOTHING
     if task.consumed.raw_format.is_binary:
-        media_type = task.consumed.raw_format.media_type or reply.header("content-type") or "application/octet-stream"
+        media_type = task.consumed.raw_format.told_as(reply.status, reply.header("content-type"))
         return f"data:{media_type.replace(' ', '')};base64,{b64encode(reply.body).decode()}"
     try:
         value = decoded(task.consumed, reply)

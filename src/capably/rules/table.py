@@ -6,7 +6,7 @@ from typing import TypeAlias
 from capably.diagnostics import Diagnostic
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled
-from capably.rules import flows, inputs, references, requests, resources, security, servers, skills, variables
+from capably.rules import answers, flows, inputs, references, requests, resources, security, servers, skills, variables
 
 Rule: TypeAlias = Callable[[Capability, Compiled], Iterator[Diagnostic]]
 
@@ -17,6 +17,7 @@ RULES: tuple[Rule, ...] = (
     variables.location_not_readable,
     inputs.inputs_inferred,
     inputs.schema_unusable,
+    answers.answer_misstated,
     requests.value_not_allowed,
     requests.header_of_the_connection,
     requests.style_out_of_place,

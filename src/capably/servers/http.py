@@ -103,6 +103,13 @@ async def send_body(
 _BODILESS = frozenset({204, 205, 304})
 
 
+async def send_head(send: Send, outcome: Outcome) -> None:
+    """Answer HEAD for a body whose length is only known where a header says it (RFC 9110, section 8.6)."""
+    fields = _fields(outcome.media_type, outcome.headers)
+    await send({"type": "http.response.start", "status": outcome.status, "headers": fields})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def send_stream(send: Send, outcome: Outcome, stream: ByteStream) -> None:
     """Send an answer as it arrives, and close its stream whatever happens.
 

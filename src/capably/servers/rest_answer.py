@@ -16,9 +16,10 @@ from capably.plan.operation import Operation
 from capably.plan.outcome import Fault, Headers, Outcome
 from capably.plan.representations import JSON, media_types
 from capably.servers.compression import INLINE, SMALLEST, codings, is_compressible
-from capably.servers.http import Send, send_body, send_stream
+from capably.servers.http import Send, send_body, send_head, send_stream
 from capably.servers.preferences import coding, media_type
 from capably.servers.rest_formats import SPELLINGS, WRITERS, NotFlatError
+from capably.upstream.reply import ByteStream
 
 Sent = Mapping[bytes, bytes]
 """Headers of a request, by lower-case name."""
@@ -37,8 +38,8 @@ class Offer:
 
     @property
     def is_choice(self) -> bool:
-        """Whether there is more than one."""
-        return len(self.kinds) > 1
+        """Whether there is more than one; bytes are told as they come, whatever media types are stated of them."""
+        return len(self.kinds) > 1 and self.kinds[0] == JSON
 
 
 def offer_of(operation: Operation) -> Offer:
@@ -88,11 +89,7 @@ async def send_answer(send: Send, outcome: Outcome, asked: Asked) -> None:
     """
     sent, is_head = asked.sent, asked.method == "HEAD"
     if outcome.stream is not None:
-        if not is_head:
-            await send_stream(send, outcome, outcome.stream)
-            return
-        await outcome.stream.aclose()
-        await send_body(send, outcome.status, outcome.media_type, b"", outcome.headers, head=True)
+        await _send_arriving(send, outcome, outcome.stream, asked)
         return
     kind, body, headers = outcome.media_type, outcome.body, outcome.headers
     if asked.offer.is_choice and _is_json(outcome):
@@ -107,13 +104,31 @@ async def send_answer(send: Send, outcome: Outcome, asked: Asked) -> None:
     if status == _OK and asked.method in _SAFE:
         headers = _with_tag(headers, body, code or "")
         if _is_known(headers, sent):
-            await send_body(send, 304, None, b"", tuple(f for f in headers if f[0] in _KEPT_WHEN_NOT_MODIFIED))
+            await send_body(send, 304, None, b"", _kept(headers))
             return
     if code:
         compress = codings()[code]
         body = compress(body) if len(body) <= INLINE else await asyncio.to_thread(compress, body)
         headers = (*headers, ("content-encoding", code))
     await send_body(send, status, kind, body, headers, head=is_head)
+
+
+async def _send_arriving(send: Send, outcome: Outcome, stream: ByteStream, asked: Asked) -> None:
+    """Send what is still arriving, its headers alone to HEAD, nothing to callers who have it by its own validators."""
+    is_known = outcome.status == _OK and asked.method in _SAFE and _is_known(outcome.headers, asked.sent)
+    if not is_known and asked.method != "HEAD":
+        await send_stream(send, outcome, stream)
+        return
+    await stream.aclose()
+    if is_known:
+        await send_body(send, 304, None, b"", _kept(outcome.headers))
+    else:
+        await send_head(send, outcome)
+
+
+def _kept(headers: Headers) -> Headers:
+    """What an answer without its body still says (RFC 9110, section 15.4.5)."""
+    return tuple(field for field in headers if field[0] in _KEPT_WHEN_NOT_MODIFIED)
 
 
 _VARY_ACCEPT: Final = ("vary", "accept")

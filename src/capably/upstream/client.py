@@ -16,7 +16,7 @@ from urllib.request import getproxies, proxy_bypass
 from capably.upstream.address import Address, address_of, cut_url
 from capably.upstream.connection import Deadline, StaleError
 from capably.upstream.decoding import decoded
-from capably.upstream.exchange import Exchange
+from capably.upstream.exchange import Exchange, Most
 from capably.upstream.head import Framing, framing_of, head_of
 from capably.upstream.pool import Pool, Way
 from capably.upstream.reply import Reply, Trouble, UpstreamError
@@ -123,13 +123,15 @@ class Client:
         """The answer to a request, over a kept connection if there is one."""
         way, target = self._way(url, tls)
         framing = framing_of(request, body)
-        head = head_of(request, way, target, framing, decodes=not streams_all)
+        decodes = not streams_all and request.streams_over is None
+        head = head_of(request, way, target, framing, decodes=decodes)
         cap = self._limits.answer_bytes if request.answer_bytes is None else request.answer_bytes
         connection = self._pool.kept(way)
         while True:
             is_kept = connection is not None
             connection = connection or await self._pool.opened(way, deadline)
-            exchange = Exchange(connection, request.method, cap, self._limits.stream_idle_s, streams_all=streams_all)
+            most = Most(cap, request.streams_over, self._limits.stream_idle_s)
+            exchange = Exchange(connection, request.method, most, streams_all=streams_all)
             try:
                 await connection.carry(exchange, head, body, deadline, chunked=framing is Framing.CHUNKED)
             except StaleError as problem:

@@ -7,7 +7,7 @@ carries the exchange feeds the parser; nothing here opens or reads sockets.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from httptools import HttpResponseParser
 
@@ -17,6 +17,7 @@ _HEADER_BYTES = 256 * 1024
 _BUFFERED = 256 * 1024  # bytes of a stream that may wait for their reader before the upstream has to wait
 _EVENTS = "text/event-stream"
 _OK = 200  # statuses below are interim: RFC 9110, section 15.2
+_REDIRECTED = 300
 
 
 class Carrier(Protocol):
@@ -90,7 +91,7 @@ class Body:
                 await self._waiter
         except TimeoutError as problem:
             self._carrier.abort()
-            raise UpstreamError(Trouble.TIMEOUT, f"no event within {self._idle_s:g} s") from problem
+            raise UpstreamError(Trouble.TIMEOUT, f"nothing came within {self._idle_s:g} s") from problem
         finally:
             self._waiter = None
 
@@ -103,6 +104,14 @@ class Body:
             self._carrier.abort()
 
 
+class Most(NamedTuple):
+    """Bytes of an answer: how many are taken, and after how many a success is a stream; the longest pause in that."""
+
+    taken: int
+    collected: int | None
+    idle_s: float
+
+
 class Exchange:
     """What is known of an answer so far; the parser calls its ``on_`` methods.
 
@@ -110,15 +119,15 @@ class Exchange:
     """
 
     __slots__ = (
-        "_cap",
         "_carrier",
         "_header_bytes",
-        "_idle_s",
         "_is_chunked",
         "_is_events",
         "_is_headless",
         "_length",
+        "_most",
         "_size",
+        "_streams_late",
         "answered",
         "chunks",
         "ends_with_connection",
@@ -133,19 +142,18 @@ class Exchange:
         "streams_all",
     )
 
-    def __init__(self, carrier: Carrier, method: str, cap: int, idle_s: float, *, streams_all: bool) -> None:
+    def __init__(self, carrier: Carrier, method: str, most: Most, *, streams_all: bool) -> None:
         """Wait for the answer to a request.
 
         Args:
             carrier: the connection.
             method: the request's method: the answer to HEAD has no body, whatever its headers say.
-            cap: the most bytes that are collected.
-            idle_s: the longest pause in a stream.
+            most: how much is taken, and how much of that is collected.
             streams_all: hand every body on as a stream, not event streams alone.
         """
         self._carrier = carrier
-        self._cap = cap
-        self._idle_s = idle_s
+        self._most = most
+        self._streams_late = False
         self._is_headless = method in {"HEAD", "CONNECT"}
         self._is_chunked = False
         self._is_events = False
@@ -207,28 +215,42 @@ class Exchange:
             return
         self.has_headers = True
         if self.streams_all or self._is_events:
-            self.stream = Body(self._carrier, self._idle_s)
-            if not self.answered.done():
-                self.answered.set_result(None)
+            self._hand_on()
         if self._is_headless:
             self._complete(is_kept_alive=self.parser.should_keep_alive())
             return
         self.ends_with_connection = self._length is None and not self._is_chunked
-        if self.stream is None and self._length is not None and self._length > self._cap:
+        if self.stream is None and self._length is not None and self._length > self._most.taken:
             self._too_large(f"{self._length} bytes")
+        elif self._most.collected is not None and self.stream is None:
+            is_success = self.status < _REDIRECTED
+            self._streams_late = is_success and self.header("content-encoding") is None
 
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""
         if self.is_complete:
             return
-        if self.stream is not None:
+        if self.stream is not None and not self._streams_late:
             self.stream.feed(chunk)
             return
         self._size += len(chunk)
-        if self._size > self._cap:
-            self._too_large(f"more than {self._cap} bytes")
+        if self._size > self._most.taken:
+            self._too_large(f"more than {self._most.taken} bytes")
+        elif self.stream is not None:
+            self.stream.feed(chunk)
         else:
             self.chunks.append(chunk)
+            if self._streams_late and self._size > (self._most.collected or 0):
+                self._hand_on()
+
+    def _hand_on(self) -> None:
+        """What has arrived and what will is a stream from now on."""
+        self.stream = Body(self._carrier, self._most.idle_s)
+        for chunk in self.chunks:
+            self.stream.feed(chunk)
+        self.chunks.clear()
+        if not self.answered.done():
+            self.answered.set_result(None)
 
     def on_message_complete(self) -> None:
         """The answer is whole."""

@@ -80,7 +80,8 @@ class RequestTemplate:
 class Request:
     """An upstream request, complete: ``url`` is encoded, ``body`` is ``None`` when none is sent.
 
-    ``answer_bytes`` is the most its answer may hold, where the client's own limit is not meant.
+    ``answer_bytes`` is the most its answer may hold, where the client's own limit is not meant. A success that holds
+    more than ``streams_over`` bytes is handed on while it arrives.
     """
 
     method: str
@@ -88,6 +89,7 @@ class Request:
     headers: tuple[tuple[str, str], ...]
     body: bytes | None
     answer_bytes: int | None = None
+    streams_over: int | None = None
 
 
 def build_request(template: RequestTemplate, inputs: Mapping[str, Any]) -> Request:
