@@ -1,6 +1,8 @@
 """The check of inputs that REST and MCP share."""
 
+from contextlib import suppress
 from dataclasses import replace
+from time import process_time
 
 import pytest
 
@@ -43,6 +45,65 @@ def test_a_value_of_the_wrong_type_is_told_with_what_was_expected(
         accept(operation(an_input(kind)), {"x": bad})
     assert refused.value.status == 400
     assert [problem.message for problem in refused.value.problems] == [told]
+
+
+FORMATS = [
+    ("date", "2024-02-29", "2023-02-29", "a date such as 2026-01-31"),
+    ("date-time", "2024-01-01T10:00:00+02:00", "2024-01-01T10:00:00", "a date and time with its offset such as "),
+    ("time", "10:00:00Z", "10:00", "a time with its offset such as 08:30:00Z"),
+    ("duration", "PT15M", "15m", "a duration such as P1DT12H"),
+    ("email", "ann@example.com", "Ann <ann@example.com>", "an email address"),
+    ("idn-email", "änn@example.com", "änn", "an email address"),
+    ("hostname", "example.com", "-example", "a host name"),
+    ("idn-hostname", "bücher.example", "a b", "a host name"),
+    ("ipv4", "192.0.2.1", "192.0.2.256", "an IPv4 address such as 192.0.2.1"),
+    ("ipv6", "2001:db8::1", "2001:db8:::1", "an IPv6 address such as 2001:db8::1"),
+    ("uri", "urn:isbn:1", "/ships/1", "a URI with its scheme, such as https://example.com/a"),
+    ("uri-reference", "/ships/1", "/ships one", "a URI, or a path that leads to one"),
+    ("iri", "https://example.com/ä", "ä", "an IRI with its scheme, such as https://example.com/a"),
+    ("iri-reference", "ä", "ä b", "an IRI, or a path that leads to one"),
+    ("uri-template", "/a/{b}", "/a/{b", "a URI template (RFC 6570)"),
+    ("uuid", "123E4567-e89b-12d3-a456-426614174000", "123", "a UUID such as 123e4567-e89b-12d3-a456-426614174000"),
+    ("json-pointer", "/a/0", "a", "a JSON pointer such as /a/0"),
+    ("relative-json-pointer", "1/a", "/a", "a relative JSON pointer such as 1/a"),
+    ("regex", "^a$", "(", "a regular expression (ECMA-262)"),
+]
+
+
+@pytest.mark.parametrize(("name", "good", "bad", "told"), FORMATS, ids=[each[0] for each in FORMATS])
+def test_a_text_has_the_format_it_is_declared_to_have(name: str, good: str, bad: str, told: str) -> None:
+    asked = operation(an_input("string", format=name))
+    assert accept(asked, {"x": good}) == {"x": good}
+    with pytest.raises(Fault) as refused:
+        accept(asked, {"x": bad})
+    (problem,) = refused.value.problems
+    assert problem.message.startswith(f"`x` must be {told}")
+    assert problem.message.endswith(f", not the string `{bad}`")
+
+
+@pytest.mark.parametrize("name", ["int64", "password", "byte", "DATE", "ship"])
+def test_any_other_format_is_a_remark(name: str) -> None:
+    assert accept(operation(an_input("string", format=name)), {"x": "?"}) == {"x": "?"}
+
+
+def test_formats_count_at_any_depth_and_for_texts_alone() -> None:
+    inner = {"type": "object", "properties": {"at": {"type": "string", "format": "date"}}}
+    asked = operation(an_input("array", items=inner))
+    with pytest.raises(Fault) as refused:
+        accept(asked, {"x": [{"at": "2024-01-01"}, {"at": "today"}]})
+    (problem,) = refused.value.problems
+    assert problem.message == "`x[1].at` must be a date such as 2026-01-31, not the string `today`"
+    assert accept(operation(an_input("integer", format="date")), {"x": 3}) == {"x": 3}
+
+
+@pytest.mark.parametrize("name", [each[0] for each in FORMATS])
+@pytest.mark.parametrize("part", ["a@", "(a*)*", "xn--", "1:", "{", "%", "/~", ".", "P1", "[a-z]{9}", "\u00e4"])
+def test_a_format_is_checked_in_no_time(name: str, part: str) -> None:
+    asked = operation(an_input("string", format=name))
+    began = process_time()
+    with suppress(Fault):
+        accept(asked, {"x": part * 200_000})
+    assert process_time() - began < 1
 
 
 def test_every_problem_is_told_at_once() -> None:

@@ -33,12 +33,13 @@ def test_all_faults_of_a_request_are_told_at_once(serve: Serve, upstream: "Upstr
         {"name": "status", "in": "query", "type": "string", "enum": ["active", "idle"]},
         {"name": "X-Trace", "in": "header", "type": "string", "pattern": "^[a-f]+$"},
         {"name": "lang", "in": "cookie", "type": "string", "enum": ["en"]},
+        {"name": "since", "in": "query", "type": "string", "format": "date"},
         {"name": "name", "in": "body", "type": "string", "required": True},
         {"name": "crew", "in": "body", "type": "object", "properties": {"size": {"type": "integer"}}},
     ]
     served = serve({"method": "POST", "path": "/ships/{id}", "inputParameters": inputs})
     headers = {"X-Trace": "xyz", "Cookie": "lang=fr"}
-    answer = served.call("POST", "/ships/one?status=lost", {"crew": {"size": "many"}}, headers)
+    answer = served.call("POST", "/ships/one?status=lost&since=today", {"crew": {"size": "many"}}, headers)
     assert answer.status == 400
     places = {(item["input"], item["in"]) for item in answer.json["errors"]}
     assert places == {
@@ -46,6 +47,7 @@ def test_all_faults_of_a_request_are_told_at_once(serve: Serve, upstream: "Upstr
         ("status", "query"),
         ("X-Trace", "header"),
         ("lang", "cookie"),
+        ("since", "query"),
         ("name", "body"),
         ("crew", "body"),
     }

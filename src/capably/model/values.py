@@ -40,7 +40,7 @@ class Parameter(Record):
     )
     items: Node | None = key("items", "The parameter each element of an array is.", since=OURS)
     properties: Node | None = key("properties", "The parameters an object holds.", since=OURS)
-    format: str | None = key("format", "The format of a text, as JSON Schema names it.", since=OURS)
+    format: str | None = key("format", "The format of a text; those of JSON Schema (2020-12) are checked.", since=OURS)
     style: str | None = key("style", "How a list or an object is written (OpenAPI 3.1).", one_of=STYLES, since=OURS)
     explode: bool | None = key("explode", "Whether each item is written on its own.", since=OURS)
     collection_format: str | None = key(
@@ -66,7 +66,7 @@ class Output(Record):
     items: "Node | None" = key("items", "The output each element of an array becomes.")
     values: "Node | None" = key("values", "The output each value of an object becomes.", since=OURS)
     max_length: int | None = key("maxLength", "Texts are cut to this many characters.", since=OURS)
-    format: str | None = key("format", "The format of a text, as JSON Schema names it.", since=OURS)
+    format: str | None = key("format", "The format of a text; a remark that nothing checks.", since=OURS)
     example: Node | None = key("example", "A sample value.", since=OURS)
 
 

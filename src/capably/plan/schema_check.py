@@ -1,7 +1,7 @@
 """Checks of values against a JSON Schema (2020-12), with what is wrong told in one sentence each.
 
-``format`` is an annotation, as the standard has it (JSON Schema Validation, section 7.2.1); references lead nowhere
-outside of the schema. Patterns cannot be made to run long: the engine gives up instead.
+A ``format`` of the standard is asserted (JSON Schema Validation, section 7.2.2), any other is an annotation (decision
+0020); references lead nowhere outside of the schema. Patterns cannot be made to run long: the engine gives up instead.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,21 +71,48 @@ class SchemaCheck:
 
     def _compiled(self) -> "Draft202012Validator":
         if self._validator is None:
-            from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 -- see above
+            from jsonschema_rs import Draft202012Validator, EmailOptions  # noqa: PLC0415 -- see above
 
-            self._validator = Draft202012Validator(dict(self._schema), validate_formats=False, offline=True)
+            address = EmailOptions(allow_display_text=False)
+            self._validator = Draft202012Validator(
+                dict(self._schema), validate_formats=True, email_options=address, offline=True
+            )
         return self._validator
 
 
 _SIMPLE: Final = frozenset(
     {"type", "enum", "title", "description", "default", "examples", "format", "items", "x-mcp-header"}
 )
-"""Keywords that need no compiling: types and choices are looked at directly, ``items`` when it says nothing."""
+"""Keywords that need no compiling: types and choices are looked at directly, ``items`` and ``format`` when they say
+nothing."""
+
+_FORMATS: Final[Mapping[str, str]] = {
+    "date": "a date such as 2026-01-31",
+    "date-time": "a date and time with its offset such as 2026-01-31T08:30:00Z",
+    "time": "a time with its offset such as 08:30:00Z",
+    "duration": "a duration such as P1DT12H",
+    "email": "an email address",
+    "idn-email": "an email address",
+    "hostname": "a host name",
+    "idn-hostname": "a host name",
+    "ipv4": "an IPv4 address such as 192.0.2.1",
+    "ipv6": "an IPv6 address such as 2001:db8::1",
+    "uri": "a URI with its scheme, such as https://example.com/a",
+    "uri-reference": "a URI, or a path that leads to one",
+    "iri": "an IRI with its scheme, such as https://example.com/a",
+    "iri-reference": "an IRI, or a path that leads to one",
+    "uri-template": "a URI template (RFC 6570)",
+    "uuid": "a UUID such as 123e4567-e89b-12d3-a456-426614174000",
+    "json-pointer": "a JSON pointer such as /a/0",
+    "relative-json-pointer": "a relative JSON pointer such as 1/a",
+    "regex": "a regular expression (ECMA-262)",
+}
+"""The formats of the standard (JSON Schema Validation 2020-12, section 7.3), in words."""
 
 
 def check_of(schema: Mapping[str, Any]) -> SchemaCheck | None:
     """The check of a schema that says more than a type and choices."""
-    says_more = not _SIMPLE.issuperset(schema) or schema.get("items")
+    says_more = not _SIMPLE.issuperset(schema) or schema.get("items") or schema.get("format") in _FORMATS
     return SchemaCheck(schema) if says_more else None
 
 
@@ -130,6 +157,7 @@ _EXPECTED: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "enum": lambda detail: _one_of(detail["options"]),
     "const": lambda detail: f"be `{detail['expected_value']}`",
     "pattern": lambda detail: f"match `{detail['pattern']}`",
+    "format": lambda detail: f"be {_FORMATS.get(detail['format'], detail['format'])}",
     "minimum": lambda detail: f"be {detail['limit']} or more",
     "maximum": lambda detail: f"be {detail['limit']} or less",
     "exclusiveMinimum": lambda detail: f"be more than {detail['limit']}",
