@@ -34,6 +34,7 @@ class _Commands(click.Group):
         "test": "Run stories about documents: calls, the upstream's replies, answers.",
         "mock": "Serve the examples of OpenAPI documents, before the APIs exist.",
         "explain": "Explain a diagnostic code.",
+        "export": "Write a REST server of a document as an OpenAPI document.",
         "schema": "Print the JSON Schema of documents, for editors.",
         "demo": "Run a complete example: the service, the capability, a first thread.",
         "threads": "Run the embedded Threads > Runs service.",

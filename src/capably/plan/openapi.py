@@ -33,7 +33,7 @@ def openapi_document(server: ServerPlan, root: str = "") -> Object:
 
     Args:
         server: its plan.
-        root: the path below which it is reached; empty when that is the root.
+        root: the URL it is reached at, or the path below which it is; empty when that is the root.
 
     Returns:
         JSON values; two calls with equal arguments give equal documents, keys in the same order.
