@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check conformance bench lock clean
+.PHONY: help setup run test check conformance threads-suite bench lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 UV_VERSION := 0.13.9
@@ -23,6 +23,7 @@ help:
 	@echo '  make test     run the tests                 make test ARGS="-k request -x"'
 	@echo '  make check    format, lint, types, architecture and freshness of generated pages'
 	@echo '  make conformance   the MCP conformance suite, by npm   make conformance ARGS=--help'
+	@echo '  make threads-suite   the tests of the openai SDK, against the threads service'
 	@echo '  make bench    measure                       make bench ARGS=--help'
 	@echo '  make lock     pin the dependencies anew     make lock ARGS=--upgrade'
 	@echo '  make clean    remove .venv and all caches'
@@ -48,6 +49,9 @@ check: $(DEV)
 
 conformance: $(DEV) $(SUITE)
 	@$(BIN)/python tests/conformance/run.py $(ARGS)
+
+threads-suite: $(DEV)
+	@$(BIN)/python -m tests.threads.sdk_suite $(ARGS)
 
 bench: $(DEV)
 	@$(BIN)/python benchmarks/run.py $(ARGS)

@@ -77,7 +77,7 @@ CASES = [
         "unknown_parameter",
         "status",
     ),
-    Case("limit 0", "GET", f"{RUNS}?limit=0", None, 400, "limit", "invalid_value", "greater than or equal to 1"),
+    Case("limit -1", "GET", f"{RUNS}?limit=-1", None, 400, "limit", "invalid_value", "greater than or equal to 0"),
     Case("limit 101", "GET", f"{RUNS}?limit=101", None, 400, "limit", "invalid_value", "less than or equal to 100"),
     Case("limit word", "GET", f"{RUNS}?limit=ten", None, 400, "limit", "invalid_value", "integer"),
     Case("order", "GET", f"{RUNS}?order=up", None, 400, "order", "invalid_value", "'asc' or 'desc'"),

@@ -33,6 +33,13 @@ def test_an_empty_list_has_no_ids_and_no_more(service: "Service") -> None:
     assert service.call("GET", f"/threads/{thread['id']}/runs").json == empty
 
 
+def test_a_page_of_none_says_whether_there_are_any(service: "Service", numbered: str) -> None:
+    empty: dict[str, Any] = {"object": "list", "data": [], "first_id": None, "last_id": None}
+    assert service.call("GET", f"{numbered}?limit=0").json == empty | {"has_more": True}
+    bare = service.call("POST", "/threads").json
+    assert service.call("GET", f"/threads/{bare['id']}/messages?limit=0").json == empty | {"has_more": False}
+
+
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("limit", [1, 4, 5, 25, 100])
 def test_walking_with_after_meets_every_object_once(service: "Service", numbered: str, order: str, limit: int) -> None:

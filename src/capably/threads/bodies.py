@@ -329,11 +329,14 @@ class RunModify(Body):
 
 
 class ListQuery(BaseModel):
-    """Which page of a list; queries of other names are ignored, since clients add their own."""
+    """Which page of a list; queries of other names are ignored, since clients add their own.
+
+    A `limit` of 0 is an empty page, which says in `has_more` whether there is anything.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=0, le=100)] = 20
     order: Literal["asc", "desc"] = "desc"
     after: str | None = None
     before: str | None = None
