@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capably import __version__
-from capably.diagnostics import Diagnostic, Severity, Span, error, warning
-from capably.render.ndjson import diagnostic_json, render_ndjson
+from capably.diagnostics import Diagnostic, Severity, Span, diagnostic_json, error, warning
+from capably.render.ndjson import render_ndjson
 from capably.render.sarif import render_sarif, uri
 
 UNKNOWN = error(

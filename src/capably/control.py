@@ -25,8 +25,10 @@ def control_server(examined: Sequence[Examined], settings: Settings) -> ServerPl
     """
     declared = _declared(examined)
     asked = settings.control
+    if asked is None and declared is not None:
+        return replace(declared, port=settings.ports.get(declared.namespace, declared.port))
     if asked is None:
-        return declared
+        return None
     plan = declared or _everything(examined)
     gate: Gate | None = bearer_gate(asked.token) if asked.token else plan.gate
     plan = replace(plan, address=asked.host or plan.address, port=asked.port, gate=gate)

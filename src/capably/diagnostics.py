@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from typing import Any
 
 
 class Severity(StrEnum):
@@ -96,3 +97,22 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Findings in the order a reader meets them, each once."""
     unique = dict.fromkeys(diagnostics)
     return sorted(unique, key=lambda item: (item.span.file, item.span.line, item.span.column, item.code))
+
+
+def diagnostic_json(item: Diagnostic) -> dict[str, Any]:
+    """One finding; lines and columns count from 1, the end is exclusive."""
+    span = item.span
+    return {
+        "code": item.code,
+        "severity": item.severity.value,
+        "message": item.message,
+        **_start(span),
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+        "help": list(item.help),
+        "related": [{**_start(place), "message": message} for place, message in item.related],
+    }
+
+
+def _start(span: Span) -> dict[str, Any]:
+    return {"file": span.file, "line": span.line, "column": span.column}

@@ -41,6 +41,11 @@ def address_of(server: ServerPlan, settings: Settings) -> Address:
     return Address(settings.host or server.address or "127.0.0.1", port, "" if port else server.namespace)
 
 
+def control_address(control: ServerPlan) -> Address:
+    """Where the control server listens: on loopback, unless it is asked to listen elsewhere."""
+    return Address(control.address or "127.0.0.1", control.port, "" if control.port else control.namespace)
+
+
 async def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
     """Examine documents for serving.
 
@@ -89,7 +94,7 @@ def _only_over_stdio(examined: Sequence[Examined], namespace: str) -> list[Exami
     ((document, server),) = found
     if document.compiled is None:
         raise TypeError("a document with a server is compiled")
-    plan = replace(document.compiled.plan, servers=(replace(server, over_stdio=True),))
+    plan = replace(document.compiled.plan, servers=(replace(server, over_stdio=True),), control=None)
     return [replace(document, compiled=replace(document.compiled, plan=plan))]
 
 

@@ -15,22 +15,28 @@ from datetime import UTC, datetime
 from typing import Final, Self
 
 from capably.applications import SERVERS, Wiring
+from capably.control import control_server
+from capably.control_serving import ControlServing
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
 from capably.generation import Backing, Generation, Served, documents_of
 from capably.listening import Entrance, Listening, bind, tls_context
-from capably.opening import Address, address_of, servers_of
+from capably.observing import keeping_logs, telemetry_of
+from capably.opening import Address, address_of, control_address, servers_of
 from capably.plan.caller import Invoke
 from capably.plan.loopback import is_loopback
 from capably.plan.operation import ServerPlan
 from capably.plan.watch import Watch
+from capably.scripts.governance import Governance
 from capably.scripts.sandboxes import Sandboxes
+from capably.scripts.switchboard import Switchboard
+from capably.servers.control import Instruments
 from capably.servers.desk import Document, Listener, Standing, Verdict
 from capably.servers.gatekeeper import with_metadata
 from capably.servers.http import Closing
 from capably.servers.mcp_protocol import Protocol
 from capably.servers.mcp_state import Seal
-from capably.settings import Settings
+from capably.settings import Settings, shown
 from capably.stdio_serving import StdioServing
 
 STATE_KEY: Final = "CAPABLY_STATE_KEY"
@@ -54,11 +60,15 @@ class Service:
         self._settings = settings
         self._stop = stop or asyncio.Event()
         self._stack = AsyncExitStack()
-        self._sandboxes = Sandboxes()
+        self._sandboxes = Sandboxes(Switchboard(self._governance))
         self._seal = _seal(settings)
         self._listenings: dict[Address, Listening] = {}
         self._generation = Generation(0)
         self._hearers: dict[Callable[[Verdict], None], None] = {}
+        self._control_plan = control_server(documents, settings)
+        self._control: ControlServing | None = None
+        variables = [each for item in documents if item.compiled is not None for each in item.compiled.variables]
+        self.telemetry = telemetry_of(self._control_plan, variables)
 
     @property
     def generation(self) -> int:
@@ -73,7 +83,8 @@ class Service:
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """Every server that runs."""
-        return tuple(self._listener(served) for served in self._generation.served)
+        control = (self._control.listener,) if self._control is not None else ()
+        return tuple(self._listener(served) for served in self._generation.served) + control
 
     def invoke_for(self, server: ServerPlan, watch: Watch | None = None) -> Invoke:
         """What runs the operations of a server.
@@ -132,6 +143,14 @@ class Service:
             for _document, server in pairs
             if not server.over_stdio
         }
+        control = self._control_plan
+        if control is not None:
+            sock = stack.enter_context(_bound(control, control_address(control)))
+            instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, shown(settings))
+            serving = ControlServing(control, sock, _tls(control, settings), instruments, settings)
+            # It begins before the others and ends after them, to tell of both.
+            self._control = await stack.enter_async_context(serving)
+        stack.enter_context(keeping_logs(self.telemetry))
         await stack.enter_async_context(self._sandboxes)
         backings = {
             id(item): await stack.enter_async_context(Backing(item, settings.client, self._sandboxes.run_script))
@@ -164,6 +183,13 @@ class Service:
         application = SERVERS[server.kind](server, wiring)
         backing.keeper.prepare(server)
         return Served(server, backing, address, application, with_metadata(application, server, limits))
+
+    def _governance(self) -> Governance:
+        """What the first document with anything to say of scripts says."""
+        documents = [backing.document for backing in self._generation.backings]
+        said = (item for item in documents if item.capability is not None and item.capability.scripting is not None)
+        first = next(said, documents[0] if documents else None)
+        return first.governance if first is not None else Governance()
 
     def _listener(self, served: Served) -> Listener:
         if served.address is None:

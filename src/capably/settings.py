@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from capably.plan.operation import CertificateFiles
 from capably.plan.variables import Given
@@ -44,3 +45,21 @@ class Settings:
     tls: CertificateFiles | None = None
     scripts: ScriptSwitches = field(default_factory=ScriptSwitches)
     control: ControlSettings | None = None
+
+
+def shown(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON, without anything secret."""
+    control, tls = settings.control, settings.tls
+    return {
+        "host": settings.host,
+        "ports": dict(settings.ports),
+        "control": None if control is None else {"host": control.host, "port": control.port},
+        "tls": None if tls is None else {"certificate": str(tls.certificate), "key": str(tls.key)},
+        "stdio": settings.stdio,
+        "strict": settings.strict,
+        "timeoutSeconds": settings.client.answer_s,
+        "drainSeconds": settings.drain_s,
+        "bodyBytes": settings.limits.body_bytes,
+        "scripts": {"enabled": not settings.scripts.is_off, "languages": list(settings.scripts.languages)},
+        "set": sorted(settings.given.sets),
+    }

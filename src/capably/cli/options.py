@@ -11,8 +11,11 @@ import click
 from capably.errors import EXIT_USAGE, CommandError
 from capably.plan.variables import Given
 
+MAX_PORT = 65535
+
 if TYPE_CHECKING:
     from capably.scripts.governance import ScriptSwitches
+    from capably.settings import ControlSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -120,3 +123,42 @@ def documents_below(paths: Sequence[Path]) -> list[Path]:
             raise CommandError(f"{path} holds no YAML or JSON file", exit_code=EXIT_USAGE)
         found += below
     return list(dict.fromkeys(found))
+
+
+def control_options(command: Command) -> Command:
+    """Add ``--control`` and ``--control-token-env``."""
+    command = click.option(
+        "--control-token-env",
+        "control_token",
+        metavar="NAME",
+        help="Environment variable with the token that callers of the control server send.",
+    )(command)
+    return click.option(
+        "--control",
+        metavar="[ADDR:]PORT",
+        help="Open a control server there, or move the declared one; on 127.0.0.1 unless ADDR is given.",
+    )(command)
+
+
+def control_from(address: str | None, token_name: str | None) -> "ControlSettings | None":
+    """Where the control server listens, and what callers have to send.
+
+    Raises:
+        CommandError: the address is none, or the variable holds nothing.
+    """
+    from capably.settings import ControlSettings
+
+    if address is None:
+        if token_name is not None:
+            raise CommandError("--control-token-env needs --control", "add --control PORT", exit_code=EXIT_USAGE)
+        return None
+    host, colon, port = address.rpartition(":")
+    host = host.strip("[]") if colon else ""
+    if not port.isascii() or not port.isdigit() or int(port) > MAX_PORT or (":" in host and "[" not in address):
+        advice = "write --control 9090, 127.0.0.1:9090 or [::1]:9090"
+        raise CommandError(f"--control {address}: this is no address", advice, exit_code=EXIT_USAGE)
+    token = os.environ.get(token_name, "") if token_name is not None else ""
+    if token_name is not None and not token:
+        message = f"--control-token-env {token_name}: the variable is not set, or empty"
+        raise CommandError(message, f"export {token_name}=... before serving", exit_code=EXIT_USAGE)
+    return ControlSettings(int(port), host or None, token)

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import click
 
 from capably.cli.console import bold, hint, table, wants_colour
-from capably.cli.options import Pair, finite, given_from, given_options, script_options, switches_from
+from capably.cli.options import (
+    MAX_PORT,
+    Pair,
+    control_from,
+    control_options,
+    finite,
+    given_from,
+    given_options,
+    script_options,
+    switches_from,
+)
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -17,8 +27,6 @@ if TYPE_CHECKING:
     from capably.examine import Examined
     from capably.plan.operation import CertificateFiles
     from capably.settings import Settings
-
-MAX_PORT = 65535
 
 
 @click.command(epilog="Exit codes: 0 stopped by a signal, 1 could not serve, 2 used wrongly or a value is missing.")
@@ -46,6 +54,7 @@ MAX_PORT = 65535
     metavar="[NAMESPACE]",
     help="Serve one MCP server over standard input and output, and nothing else, as MCP clients start servers.",
 )
+@control_options
 @script_options
 @click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
@@ -68,6 +77,8 @@ def serve(
     tls_key: Path | None,
     host: str | None,
     stdio: str | None,
+    control: str | None,
+    control_token: str | None,
     no_scripts: bool,
     script_languages: str | None,
     strict: bool,
@@ -85,6 +96,7 @@ def serve(
       capably serve fleet.yaml --upstream registry=http://127.0.0.1:8000
       capably serve a.yaml b.yaml --port b-rest=8081
       capably serve --stdio fleet.yaml
+      capably serve fleet.yaml --control 9090
     """
     from capably.loop import run_until_signal
     from capably.settings import Settings
@@ -100,6 +112,7 @@ def serve(
         strict=strict,
         client=ClientLimits(answer_s=timeout_s),
         scripts=switches_from(script_languages, no_scripts=no_scripts),
+        control=control_from(control, control_token),
     )
     run_until_signal(lambda stop: _serve(files, settings, stop))
 
@@ -201,6 +214,8 @@ _PATHS = {"mcp": "/mcp", "skill": "/skills"}  # where clients begin
 
 def _offers(listener: "Listener") -> str:
     plan = listener.plan
+    if plan.kind.value == "control":
+        return "health, metrics, reload, ..."
     if plan.kind.value == "skill":
         counts = [(len(plan.skills), "skill")]
     else:

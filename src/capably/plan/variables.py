@@ -51,7 +51,7 @@ class Variable:
 
     ``name`` is what ``--set`` takes, ``environment`` the variables that are looked at, in this order, ``location``
     where a bind says the value is instead. ``value`` is ``None`` when nothing gives one: neither absent nor empty
-    ones count.
+    ones count. ``given_by`` says where the value comes from, in words of the command line.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Variable:
     is_bound: bool = True
     written: tuple[str, ...] = ()
     location: str | None = None
+    given_by: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,6 +121,7 @@ class Variables:
             spans=tuple(dict.fromkeys((*known.spans, span))),
             written=tuple(dict.fromkeys((*known.written, written))),
             value=known.value or found.value,
+            given_by=known.given_by or found.given_by,
         )
         return found.value if self._reveal and found.value is not None else found.shown
 
@@ -129,7 +131,8 @@ class Variables:
         if written and value is None:
             return None
         name = f"upstream {namespace}"
-        self._used[name] = Variable(namespace, VariableKind.BASE_URI, (), (span,), value)
+        given_by = "--upstream" if value is not None else ""
+        self._used[name] = Variable(namespace, VariableKind.BASE_URI, (), (span,), value, given_by=given_by)
         return value if self._reveal and value is not None else f"http://<{namespace}>"
 
     @property
@@ -150,10 +153,11 @@ class Variables:
             environment = tuple(dict.fromkeys((written, written.upper())))
         location, bound = self._located.get(name, (None, ""))
         environment = environment if location is None else ()
-        values = [self._given.sets.get(spelling) for spelling in dict.fromkeys((written, name, *spellings))]
-        values += [self._given.environ.get(variable) for variable in environment]
-        values += [self._given.bound.get(bound)]
-        value = next((found for found in values if found), None)
+        sets, environ = self._given.sets, self._given.environ
+        values = [(sets.get(spelling), "--set") for spelling in dict.fromkeys((written, name, *spellings))]
+        values += [(environ.get(variable), f"environment variable {variable}") for variable in environment]
+        values += [(self._given.bound.get(bound), location or "")]
+        value, given_by = next((found for found in values if found[0]), (None, ""))
         is_bound = self.binds(written)
         kind = VariableKind.SECRET if secret or is_bound else VariableKind.FREE
-        return Variable(name, kind, environment, (), value, is_bound, (written,), location)
+        return Variable(name, kind, environment, (), value, is_bound, (written,), location, given_by)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from capably.diagnostics import Diagnostic, Severity, Span
+from capably.diagnostics import Diagnostic, Severity, diagnostic_json
 from capably.render.count import count
 
 
@@ -25,22 +25,3 @@ def document_json(file: str, found: list[Diagnostic]) -> dict[str, Any]:
         "errors": counts[Severity.ERROR],
         "warnings": counts[Severity.WARNING],
     }
-
-
-def diagnostic_json(item: Diagnostic) -> dict[str, Any]:
-    """One finding; lines and columns count from 1, the end is exclusive."""
-    span = item.span
-    return {
-        "code": item.code,
-        "severity": item.severity.value,
-        "message": item.message,
-        **_start(span),
-        "end_line": span.end_line,
-        "end_column": span.end_column,
-        "help": list(item.help),
-        "related": [{**_start(place), "message": message} for place, message in item.related],
-    }
-
-
-def _start(span: Span) -> dict[str, Any]:
-    return {"file": span.file, "line": span.line, "column": span.column}

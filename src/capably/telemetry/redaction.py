@@ -33,8 +33,9 @@ def hide_nothing(text: str) -> str:
 class Redactor:
     """Replaces the values of secrets by their stand-ins, the longest values first; for what a reload adds as well."""
 
-    def __init__(self, variables: Iterable[Variable] = ()) -> None:
-        """Know the secrets among some variables."""
+    def __init__(self, variables: Iterable[Variable] = (), stand_in: str = "") -> None:
+        """Know the secrets among some variables; ``stand_in`` replaces them all, instead of their names."""
+        self._stand_in = stand_in
         self._stand_ins: dict[str, str] = {}
         self._pattern: re.Pattern[str] | None = None
         self.add(variables)
@@ -44,7 +45,7 @@ class Redactor:
         for item in variables:
             if item.kind is VariableKind.SECRET and item.value and len(item.value) >= SHORTEST:
                 for written in _written(item.value):
-                    self._stand_ins.setdefault(written, item.shown)
+                    self._stand_ins.setdefault(written, self._stand_in or item.shown)
         if self._stand_ins:
             longest_first = sorted(self._stand_ins, key=lambda value: -len(value))
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))

@@ -1,0 +1,57 @@
+"""Serving the control server of a process, beside the servers its callers are for."""
+
+import socket
+import ssl
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import Self
+
+from capably.listening import Entrance, Listening
+from capably.plan.loopback import is_loopback
+from capably.plan.operation import ServerPlan
+from capably.runtime import Runtime
+from capably.servers.control import ControlServer, Instruments
+from capably.servers.desk import Listener
+from capably.servers.gatekeeper import Gatekeeper, with_metadata
+from capably.settings import Settings
+
+
+class ControlServing:
+    """A control server that is reached while the context lasts. It knows the process, and outlives its generations."""
+
+    def __init__(
+        self,
+        plan: ServerPlan,
+        sock: socket.socket,
+        tls: ssl.SSLContext | None,
+        instruments: Instruments,
+        settings: Settings,
+    ) -> None:
+        """Prepare; it answers from the moment the context is entered."""
+        self._plan = plan
+        # It asks authorization servers by itself: upstream connections of documents end with their generation.
+        self._runtime = Runtime(settings.client)
+        keeper = Gatekeeper(self._runtime.fetch)
+        keeper.prepare(plan)
+        limits = replace(settings.limits, local_only=is_loopback(sock.getsockname()[0]))
+        self._server = ControlServer(plan, instruments, limits, keeper)
+        entrance = Entrance(with_metadata(self._server, plan, limits))
+        self._listening = Listening(sock, entrance, settings.drain_s, tls)
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Answer."""
+        await self._stack.enter_async_context(self._runtime)
+        await self._stack.enter_async_context(self._listening)
+        self._stack.callback(self._server.close)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """End streams, then let open requests end."""
+        await self._stack.aclose()
+
+    @property
+    def listener(self) -> Listener:
+        """Where it is reached."""
+        at = self._listening
+        return Listener(self._plan, at.host, at.port, at.is_private)

@@ -1,0 +1,144 @@
+"""The control server as an ASGI application: who may ask, what is asked for, and the answer."""
+
+import asyncio
+import logging
+from typing import Final
+from urllib.parse import urlsplit
+
+from capably.plan.control import Control
+from capably.plan.operation import ServerPlan
+from capably.plan.outcome import Fault, Headers
+from capably.servers.control.asked import Answer, Asked, EventStream, Instruments, Room
+from capably.servers.control.endpoints import find
+from capably.servers.control.last_reload import LastReload
+from capably.servers.control.levels import Levels
+from capably.servers.gatekeeper import Gatekeeper
+from capably.servers.http import (
+    Limits,
+    Receive,
+    Scope,
+    Send,
+    check_origin,
+    header,
+    problem_body,
+    send_body,
+    until_answered,
+)
+
+_log = logging.getLogger("capably.control")
+
+SAFETY: Final[Headers] = (("cache-control", "no-store"), ("x-content-type-options", "nosniff"))
+_READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_INTERNAL: Final = Fault(500, "internal", "Something went wrong in the server", "the server's log says what happened")
+
+
+class ControlServer:
+    """The control server of one process: an ASGI application. :meth:`close` ends what it has begun."""
+
+    def __init__(self, plan: ServerPlan, instruments: Instruments, limits: Limits, gatekeeper: Gatekeeper) -> None:
+        """Know the process.
+
+        Args:
+            plan: the control server, with what it may show and do.
+            instruments: the process.
+            limits: caps, and whether only this machine may ask.
+            gatekeeper: asks callers who they are.
+        """
+        telemetry = instruments.telemetry
+        self._plan = plan
+        self._limits = limits
+        self._gatekeeper = gatekeeper
+        self._streams: set[asyncio.Task[None]] = set()
+        self._room = Room(
+            instruments,
+            plan.control or Control(),
+            LastReload(instruments.desk),
+            Levels(telemetry.logs) if telemetry is not None else None,
+        )
+
+    def close(self) -> None:
+        """End streams, take back changed levels, hear no more of reloads."""
+        for stream in self._streams:
+            stream.cancel()
+        if self._room.levels is not None:
+            self._room.levels.close()
+        self._room.last_reload.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        is_head = scope["method"] == "HEAD"
+        try:
+            await self._respond(scope, receive, send)
+        except Fault as fault:
+            await _send_fault(send, fault, head=is_head)
+        except Exception:  # noqa: BLE001 -- the last resort: whatever happens, the caller gets a problem
+            _log.exception("%s %s failed", scope["method"], scope["path"])
+            await _send_fault(send, _INTERNAL, head=is_head)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        check_origin(scope, self._limits)
+        await self._gatekeeper.admit(self._plan.gate, scope)
+        method, path = scope["method"], scope["path"]
+        found = find(path, self._room.control)
+        if method == "OPTIONS":
+            await send_body(send, 204, None, b"", (*SAFETY, ("allow", found.methods)))
+            return
+        endpoint = found.endpoint(method)
+        if method not in _READS:
+            check_same_origin(scope)
+        answer = await endpoint.handler(self._room, Asked(scope, receive, found.name))
+        if isinstance(answer, Answer):
+            headers = (*SAFETY, *answer.headers)
+            await send_body(send, answer.status, answer.media_type, answer.body, headers, head=method == "HEAD")
+        else:
+            await self._stream(answer, scope, receive, send)
+
+    async def _stream(self, answer: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+        work = asyncio.ensure_future(until_answered(scope, receive, _send_events(send, answer, scope["method"])))
+        self._streams.add(work)
+        try:
+            await asyncio.wait({work})
+        finally:
+            work.cancel()
+            await asyncio.wait({work})
+            self._streams.discard(work)
+            answer.close()
+
+
+def check_same_origin(scope: Scope) -> None:
+    """Refuse what a web page of another origin could make a browser send.
+
+    A page can send texts and forms across origins without being asked for leave, but no JSON (Fetch standard, section
+    2.2.2: CORS-safelisted request-header); browsers say where a request comes from (RFC 6454, section 7, and Fetch
+    Metadata, section 2.3).
+
+    Raises:
+        Fault: status 403, or 415 for a body that is no JSON.
+    """
+    origin, site = header(scope, b"origin"), header(scope, b"sec-fetch-site")
+    is_foreign = origin is not None and urlsplit(origin).netloc != header(scope, b"host")
+    if is_foreign or site not in {None, "same-origin", "none"}:
+        detail = "web pages of other origins may change nothing here"
+        raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
+    media_type = header(scope, b"content-type")
+    has_body = header(scope, b"content-length") not in {None, "0"} or header(scope, b"transfer-encoding") is not None
+    if (media_type is not None or has_body) and (media_type or "").partition(";")[0].strip().lower() != _JSON:
+        detail = f"send `content-type: {_JSON}`, or no body"
+        raise Fault(415, "unsupported-media-type", "The body has to be JSON", detail)
+
+
+_JSON: Final = "application/json"
+
+
+async def _send_events(send: Send, answer: EventStream, method: str) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in (*SAFETY, ("content-type", "text/event-stream"))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if method != "HEAD":
+        async for event in answer.events:
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _send_fault(send: Send, fault: Fault, *, head: bool) -> None:
+    headers = (*SAFETY, *fault.headers)
+    await send_body(send, fault.status, "application/problem+json", problem_body(fault), headers, head=head)
