@@ -7,7 +7,7 @@ from openai import AssistantEventHandler
 
 if TYPE_CHECKING:
     from openai.types.beta.threads import Run
-    from tests.threads.conftest import ScriptedModel, Service
+    from tests.threads.conftest import ScriptedModel, Serve, Service
 
 WEATHER: Any = {
     "type": "function",
@@ -242,6 +242,17 @@ def test_a_run_may_wait_for_its_thread_with_the_messages_it_brings(asking: "Serv
     ended = asking.ended(asking.client.beta.threads.runs.retrieve(second["id"], thread_id=thread.id))
     assert ended.status == "completed"
     assert [text for _, text in asking.texts(thread)] == ["one", "Hello there", "two", "Hello there"]
+
+
+def test_a_run_whose_thread_comes_free_starts_at_once(serve: "Serve", model: "ScriptedModel") -> None:
+    model.play(hold=True)
+    service = serve(model_url=model.url, patrol=3600.0)  # nothing but the end of the first one starts the second
+    thread, assistant = service.thread("one"), service.assistant()
+    service.start(thread, assistant)
+    second = service.call("POST", f"/threads/{thread.id}/runs", {"assistant_id": assistant.id, "queue": True}).json
+    model.release.set()
+    ended = service.ended(service.client.beta.threads.runs.retrieve(second["id"], thread_id=thread.id))
+    assert ended.status == "completed"
 
 
 def test_a_reader_that_reconnects_misses_nothing_and_gets_nothing_twice(

@@ -13,6 +13,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -80,11 +81,21 @@ class Engine:
         self.name = name
         self.shared = shared
         self._stopping = False
+        self._starting: set[asyncio.Task[None]] = set()
 
     async def start(self, run: Run, move: Move) -> None:
         """Execute a leg of a run soon, beginning with a move; one that comes after `stop` is left to the next start."""
         if self._stopping:
             return
+        # Perhaps asked for by a step of another run, whose end let this one have its thread. DBOS takes no workflow
+        # from a step, so it is not told of it; and whatever stops that step, this is not left half done: recorded,
+        # so that nobody else starts it, and never executed.
+        starting = asyncio.create_task(self._start(run, move), context=Context())
+        self._starting.add(starting)
+        starting.add_done_callback(self._starting.discard)
+        await asyncio.shield(starting)
+
+    async def _start(self, run: Run, move: Move) -> None:
         with SetWorkflowID(f"{run.id}.{run.leg}"):
             if self.shared:
                 await DBOS.enqueue_workflow_async(QUEUE, _leg, run.id, run.leg, move)
@@ -112,6 +123,8 @@ class Engine:
     async def stop(self, seconds: float) -> None:
         """Start nothing more, and wait so long for the moves that are being executed; doing it twice is harmless."""
         self._stopping = True
+        if self._starting:
+            await asyncio.wait(self._starting)
         await _drain(seconds)
 
     async def forget(self, run_ids: list[str]) -> None:
