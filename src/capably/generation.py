@@ -12,6 +12,7 @@ from capably.runtime import RunScript, Runtime
 from capably.servers.desk import Document
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import Application
+from capably.telemetry.recorder import Recorder
 from capably.upstream.client import ClientLimits
 
 
@@ -21,10 +22,12 @@ class Backing:
     An async context manager that owns the upstream connections.
     """
 
-    def __init__(self, document: Examined, limits: ClientLimits, run_script: RunScript) -> None:
+    def __init__(
+        self, document: Examined, limits: ClientLimits, run_script: RunScript, recorder: Recorder | None = None
+    ) -> None:
         """Prepare; nothing is opened."""
         self.document = document
-        self.runtime = Runtime(limits, run_script)
+        self.runtime = Runtime(limits, run_script, recorder=recorder)
         self.keeper = Gatekeeper(self.runtime.fetch)
 
     async def __aenter__(self) -> Self:

@@ -4,12 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Any, Self, TypeAlias
 
-from capably.driver import drive
+from capably.driver import Perform, drive
 from capably.plan.answer import Loss
 from capably.plan.caller import Caller
 from capably.plan.effects import Call, Effect, Execute, Start
@@ -19,8 +18,10 @@ from capably.plan.operation import Forward, Inputs, Operation
 from capably.plan.outcome import Fault, Outcome, Passage
 from capably.plan.passage import outcome_of, request_of
 from capably.plan.steps import Flow, Script
-from capably.plan.trace_context import TraceContext
+from capably.plan.trace_context import NO_TRACE, TraceContext
 from capably.plan.watch import Watch
+from capably.telemetry.recorder import Recorder
+from capably.telemetry.steps import FlowRecording
 from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.reply import Reply, Trouble, UpstreamError
@@ -59,12 +60,19 @@ async def no_scripts(script: Script, _context: Mapping[str, Any]) -> Any:
 class Runtime:
     """Runs operations of one plan; an async context manager that owns the upstream connections."""
 
-    def __init__(self, limits: ClientLimits, run_script: RunScript = no_scripts, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        limits: ClientLimits,
+        run_script: RunScript = no_scripts,
+        watch: Watch | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         """Prepare; nothing is opened before the context is entered."""
         self._run_script = run_script
         self._watch = watch
+        self.recorder = recorder
         self._client = Client(limits)
-        self._authenticator = Authenticator(self._client)
+        self._authenticator = Authenticator(self._client, self.fetch)
         self._told: set[Loss] = set()
 
     def watched(self, watch: Watch | None) -> "Runtime":
@@ -96,9 +104,8 @@ class Runtime:
         try:
             call = next(flow)
             while True:
-                call = _traced(call, caller.trace)
-                reply = self._perform(call) if self._watch is None else self._timed("", call, self._perform(call))
-                call = flow.send(await reply)
+                reply = self._perform(call, caller.trace)
+                call = flow.send(await (reply if self._watch is None else self._timed("", call, reply)))
         except StopIteration as end:
             outcome: Outcome = end.value
             self._tell(outcome)
@@ -109,10 +116,18 @@ class Runtime:
     async def _run_flow(self, operation: Operation, flow: Flow, inputs: Inputs, caller: Caller) -> Outcome:
         turns = run_flow(operation, inputs, dict(caller.journal) if flow.asks else None)
         told = self._watch.ended if self._watch is not None else None
+        perform: Perform = partial(self._watched, caller.trace)
         deadline = asyncio.timeout(flow.deadline_s)
         try:
             async with deadline:
-                outcome = await drive(turns, partial(self._watched, caller.trace), caller, len(flow.steps), told)
+                if self.recorder is None:
+                    outcome = await drive(turns, perform, caller, len(flow.steps), told)
+                else:
+                    with FlowRecording(self.recorder, flow) as record:
+                        perform = record.performing(perform)
+                        outcome = await drive(
+                            record.turns(turns), perform, caller, len(flow.steps), record.telling(told)
+                        )
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -124,8 +139,8 @@ class Runtime:
         return outcome
 
     async def _watched(self, trace: TraceContext, start: Start) -> Any:
-        effect = _traced(start.effect, trace) if isinstance(start.effect, Call) else start.effect
-        done = self._perform_step(effect)
+        effect = start.effect
+        done = self._perform_step(effect, trace)
         if self._watch is None or not isinstance(effect, Call | Execute):
             return await done
         return await self._timed(start.key, effect, done)
@@ -144,12 +159,12 @@ class Runtime:
                 self._watch.performed(key, effect, answer, perf_counter() - began)
         return answer
 
-    async def _perform_step(self, effect: Effect) -> Any:
+    async def _perform_step(self, effect: Effect, trace: TraceContext) -> Any:
         if isinstance(effect, Execute):
             return await self._run_script(effect.script, effect.context)
         if not isinstance(effect, Call):
             raise TypeError("questions are asked by the driver")
-        reply = await self._perform(effect)
+        reply = await self._perform(effect, trace)
         if reply.stream is not None and effect.is_whole:
             await reply.stream.aclose()
             detail = f"`{effect.namespace}` answers with a stream, which only the last step of a flow can pass on"
@@ -169,6 +184,8 @@ class Runtime:
         Raises:
             UpstreamError: there is no answer.
         """
+        if self.recorder is not None:
+            return await self.recorder.call("", request, None, self._client.send)
         return await self._client.send(request)
 
     async def pass_on(self, forward: Forward, passage: Passage) -> Outcome:
@@ -179,27 +196,28 @@ class Runtime:
         """
         request = request_of(forward, passage)
         body = passage.body if not isinstance(passage.body, bytes) else None
+        if forward.scheme is None:
+            send = partial(self._client.open, body=body)
+        else:
+            send = partial(self._authenticator.pass_on, forward.scheme, body=body)
         try:
-            if forward.scheme is None:
-                reply = await self._client.open(request, body=body)
+            if self.recorder is not None:
+                reply = await self.recorder.call(forward.target, request, NO_TRACE, send)
             else:
-                reply = await self._authenticator.pass_on(forward.scheme, request, body)
+                reply = await send(request)
         except UpstreamError as problem:
             raise _fault(forward.target, problem) from problem
         return outcome_of(forward, passage, request, reply)
 
-    async def _perform(self, call: Call) -> Reply:
+    async def _perform(self, call: Call, trace: TraceContext) -> Reply:
+        """Make a call, with the trace it belongs to: it is there before anything is signed."""
+        send = self._client.send if call.scheme is None else partial(self._authenticator.send, call.scheme)
         try:
-            if call.scheme is None:
-                return await self._client.send(call.request)
-            return await self._authenticator.send(call.scheme, call.request)
+            if self.recorder is not None:
+                return await self.recorder.call(call.namespace, call.request, trace, send)
+            return await send(trace.joined_to(call.request) if trace.headers else call.request)
         except UpstreamError as problem:
             raise _fault(call.namespace, problem) from problem
-
-
-def _traced(call: Call, trace: TraceContext) -> Call:
-    """The call with its caller's trace, before anything is signed."""
-    return call if not trace.headers else replace(call, request=trace.joined_to(call.request))
 
 
 def _fault(namespace: str, problem: UpstreamError) -> Fault:

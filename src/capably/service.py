@@ -14,14 +14,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Self
 
-from capably.applications import SERVERS, Wiring
+from capably.applications import SERVERS, Wiring, tools_of
 from capably.control import control_server
 from capably.control_serving import ControlServing
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
 from capably.generation import Backing, Generation, Served, documents_of
 from capably.listening import Entrance, Listening, bind, tls_context
-from capably.observing import keeping_logs, telemetry_of
+from capably.observing import telemetry_of, title_of
 from capably.opening import Address, address_of, control_address, servers_of
 from capably.plan.caller import Invoke
 from capably.plan.loopback import is_loopback
@@ -67,8 +67,7 @@ class Service:
         self._hearers: dict[Callable[[Verdict], None], None] = {}
         self._control_plan = control_server(documents, settings)
         self._control: ControlServing | None = None
-        variables = [each for item in documents if item.compiled is not None for each in item.compiled.variables]
-        self.telemetry = telemetry_of(self._control_plan, variables)
+        self.telemetry = telemetry_of(self._control_plan, documents, settings)
 
     @property
     def generation(self) -> int:
@@ -150,12 +149,10 @@ class Service:
             serving = ControlServing(control, sock, _tls(control, settings), instruments, settings)
             # It begins before the others and ends after them, to tell of both.
             self._control = await stack.enter_async_context(serving)
-        stack.enter_context(keeping_logs(self.telemetry))
+        if self.telemetry is not None:
+            await stack.enter_async_context(self.telemetry)
         await stack.enter_async_context(self._sandboxes)
-        backings = {
-            id(item): await stack.enter_async_context(Backing(item, settings.client, self._sandboxes.run_script))
-            for item in examined
-        }
+        backings = {id(item): await stack.enter_async_context(self._backing(item)) for item in examined}
         served = []
         for document, server in pairs:
             backing = backings[id(document)]
@@ -172,7 +169,7 @@ class Service:
         for one in served:
             if one.address is None:
                 protocol = Protocol(one.plan, self._seal)
-                speaking = StdioServing(protocol, one.backing.runtime.invoke, settings, self._stop)
+                speaking = self._speaking(protocol, one)
                 await stack.enter_async_context(speaking)
         moment = datetime.now(UTC)
         self._generation = Generation(1, documents_of(examined, 1, moment), tuple(backings.values()), tuple(served))
@@ -182,7 +179,22 @@ class Service:
         wiring = Wiring(backing.runtime, backing.keeper, limits, self._seal, self)
         application = SERVERS[server.kind](server, wiring)
         backing.keeper.prepare(server)
-        return Served(server, backing, address, application, with_metadata(application, server, limits))
+        entry = with_metadata(application, server, limits)
+        if self.telemetry is not None:
+            entry = self.telemetry.around(entry, server, title_of(backing.document))
+        return Served(server, backing, address, application, entry)
+
+    def _backing(self, document: Examined) -> Backing:
+        telemetry = self.telemetry
+        if telemetry is not None and document.compiled is not None:
+            telemetry.begins_to_serve(title_of(document), document.compiled.variables)
+        recorder = telemetry.calls if telemetry is not None else None
+        return Backing(document, self._settings.client, self._sandboxes.run_script, recorder)
+
+    def _speaking(self, protocol: Protocol, one: Served) -> StdioServing:
+        telemetry, title = self.telemetry, title_of(one.backing.document)
+        recorded = telemetry.around_messages(one.plan, title) if telemetry is not None else None
+        return StdioServing(protocol, tools_of(one.backing.runtime), self._settings, self._stop, recorded)
 
     def _governance(self) -> Governance:
         """What the first document with anything to say of scripts says."""

@@ -31,7 +31,8 @@ class Settings:
     refuses a document that has any error, instead of serving what is sound. ``stdio`` names the one MCP server that is
     served, over standard input and output (an empty name: the only one there is); ``None`` serves all as they say.
     ``tls`` is shown by every server instead of what its document names. ``scripts`` says which scripts may run.
-    ``control`` asks for a control server, or moves the declared one; ``host`` never moves it.
+    ``control`` asks for a control server, or moves the declared one; ``host`` never moves it. ``access_log``
+    writes each request to the log.
     """
 
     given: Given = field(default_factory=Given)
@@ -45,6 +46,7 @@ class Settings:
     tls: CertificateFiles | None = None
     scripts: ScriptSwitches = field(default_factory=ScriptSwitches)
     control: ControlSettings | None = None
+    access_log: bool = False
 
 
 def shown(settings: Settings) -> dict[str, Any]:

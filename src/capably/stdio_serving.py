@@ -9,6 +9,7 @@ from capably.servers.mcp_protocol import Protocol
 from capably.servers.mcp_stdio import Connection
 from capably.settings import Settings
 from capably.standard_io import input_lines, taken_output
+from capably.telemetry.entry import RecordedMessages
 
 _END_S: Final = 1.0
 """How long the work of a client that is still there may take to end, in seconds, once it has been told to."""
@@ -17,8 +18,16 @@ _END_S: Final = 1.0
 class StdioServing:
     """One client, served while the context lasts. When it has gone, ``stop`` is set: the process shall end as well."""
 
-    def __init__(self, protocol: Protocol, invoke: Invoke, settings: Settings, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        invoke: Invoke,
+        settings: Settings,
+        stop: asyncio.Event,
+        recorded: RecordedMessages | None = None,
+    ) -> None:
         """Prepare; standard output is taken when the context is entered."""
+        self._recorded = recorded
         self._protocol = protocol
         self._invoke = invoke
         self._settings = settings
@@ -43,7 +52,7 @@ class StdioServing:
         cap = self._settings.limits.body_bytes
         try:
             with taken_output() as write:
-                connection = Connection(self._protocol, self._invoke, cap, write)
+                connection = Connection(self._protocol, self._invoke, cap, write, self._recorded)
                 await connection.serve(input_lines(cap, self._stop), self._settings.drain_s)
         finally:
             self._stop.set()

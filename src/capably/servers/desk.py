@@ -17,6 +17,7 @@ from capably.plan.loopback import is_loopback
 from capably.plan.operation import Kind, Plan, ServerPlan
 from capably.plan.variables import Variable
 from capably.plan.watch import Watch
+from capably.telemetry.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,11 @@ class Desk(Protocol):
     @property
     def started_at(self) -> datetime:
         """When the process began to serve, in UTC."""
+        ...
+
+    @property
+    def telemetry(self) -> Telemetry | None:
+        """What is recorded of requests; ``None`` when nothing is."""
         ...
 
     @property

@@ -35,6 +35,7 @@ from capably.servers.mcp_sessions import Session
 from capably.servers.mcp_state import Seal
 from capably.servers.mcp_streams import EVENT_STREAM
 from capably.servers.mcp_watching import FileWatch
+from capably.telemetry.current import asks_for_route
 
 _PATHS: Final = frozenset({"/", "/mcp", "/mcp/"})
 _ALLOW: Final = (("allow", "POST, GET, DELETE, OPTIONS"),)
@@ -106,7 +107,10 @@ class McpApp:
         if scope["path"] not in _PATHS:
             detail = "the MCP endpoint of this server is `/mcp`, and `/` as well"
             raise Fault(404, "not-found", "There is nothing at this path", detail)
-        handler = self._by_method.get(scope["method"])
+        method = scope["method"]
+        handler = self._by_method.get(method)
+        if method != "POST" and handler is not None:  # a message says itself what it asks for
+            asks_for_route("/mcp", method)
         if handler is None:
             raise _not_allowed("this is an MCP server: an MCP client sends JSON-RPC messages here with POST")
         return handler

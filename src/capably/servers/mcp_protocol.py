@@ -41,6 +41,7 @@ from capably.servers.mcp_resources import resources
 from capably.servers.mcp_sessions import Session, Sessions
 from capably.servers.mcp_state import Memory, Seal
 from capably.servers.mcp_tools import tools
+from capably.telemetry.current import asks_for
 
 _LOGGER: Final = logging.getLogger("capably.mcp")
 
@@ -56,6 +57,9 @@ _BATCHING: Final = "2025-03-26"
 _MOST_IN_BATCH: Final = 100
 
 _NOT_FOUND: Final = 404
+_NOTIFICATIONS: Final = frozenset(
+    {f"notifications/{name}" for name in ("initialized", "cancelled", "progress", "roots/list_changed")}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class Protocol:
         return session.id or None
 
     def _take(self, response: Response, context: Context) -> Reply:
+        asks_for("response")
         session = context.session or self._session(context)
         if session is None:
             error = ProtocolError(
@@ -187,6 +192,7 @@ class Protocol:
             what = "a batch must not be empty" if not values else f"a batch holds at most {_MOST_IN_BATCH} messages"
             return error_reply(Era.LEGACY, ProtocolError(INVALID_REQUEST, f"Invalid request: {what}"), None)
         steps = [self._in_batch(value, context) for value in values]
+        asks_for("batch")
         kept = tuple(step for step in steps if isinstance(step, Call) or step.body)
         return Batch(kept) if kept else _ACCEPTED
 
@@ -203,6 +209,7 @@ class Protocol:
     def _handler(self, era: Era, method: str) -> Handler:
         handler = self._eras[era].methods.get(method)
         if handler is not None:
+            asks_for(method)
             return handler
         hint = f": it is not part of {' or '.join(MODERN_VERSIONS)}" if self._is_elsewhere(era, method) else ""
         raise ProtocolError(METHOD_NOT_FOUND, f"Method not found: {shown(method)}{hint}")
@@ -234,6 +241,8 @@ def _takes_batches(context: Context, session: Session | None) -> bool:
 
 def _notified(message: Message, session: Session | None) -> None:
     """Heed a notification; without a session none means anything, a caller cancels by hanging up."""
+    if message.method in _NOTIFICATIONS:
+        asks_for(message.method)
     if message.method == "notifications/cancelled" and session is not None:
         session.cancel(message.params.get("requestId"))
 

@@ -21,6 +21,7 @@ from capably.servers.mcp_messages import INTERNAL_ERROR, INVALID_REQUEST, Protoc
 from capably.servers.mcp_protocol import Batch, Protocol
 from capably.servers.mcp_running import perform
 from capably.servers.mcp_sessions import Session
+from capably.telemetry.entry import RecordedMessages
 
 _MOST_AT_ONCE: Final = 256
 _MOST_QUEUED: Final = 1024
@@ -38,10 +39,19 @@ class Connection:
         invoke: runs operations.
         cap: how many bytes a message, or an upstream's stream, may have.
         write: writes bytes; waits while nobody reads them.
+        recorded: records messages, if anybody does.
     """
 
-    def __init__(self, protocol: Protocol, invoke: Invoke, cap: int, write: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        protocol: Protocol,
+        invoke: Invoke,
+        cap: int,
+        write: Callable[[bytes], Awaitable[None]],
+        recorded: RecordedMessages | None = None,
+    ) -> None:
         """Begin with nothing under way."""
+        self._recorded = recorded
         self._protocol = protocol
         self._invoke = invoke
         self._cap = cap
@@ -85,10 +95,22 @@ class Connection:
             return
         if not line.strip():
             return
+        if self._recorded is None:
+            await self._heed(line)
+            return
+        with self._recorded() as ended:
+            task = await self._heed(line)
+        if task is None:
+            ended()
+        else:
+            task.add_done_callback(lambda _task: ended())
+
+    async def _heed(self, line: bytes) -> "asyncio.Task[None] | None":
+        """Answer a message; what takes longer is a task."""
         try:
             step = self._protocol.handle(line, self._context)
         except Fault:  # who may not use something is told over HTTP only; whoever started this process may use all
-            return
+            return None
         if isinstance(step, Reply):
             await self._say(step.body)
         elif isinstance(step, Listen):
@@ -99,6 +121,8 @@ class Connection:
             task = asyncio.create_task(self._run(step))
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
+            return task
+        return None
 
     async def _run(self, step: Call | Batch) -> None:
         if isinstance(step, Call):

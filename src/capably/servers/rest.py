@@ -32,6 +32,7 @@ from capably.servers.rest_answer import NO_CHOICE, Asked, Offer, Sent, offer_of,
 from capably.servers.rest_documents import ALLOWED, Documents
 from capably.servers.rest_inputs import InputReader, Reading
 from capably.servers.router import Match, Router
+from capably.telemetry.current import asks_for_route
 
 _log = logging.getLogger("capably.rest")
 
@@ -99,6 +100,7 @@ class _RestServer:
             return
         asked = match.operation(scope["method"]) if match is not None else None
         passed = _forward(self._router, match, scope) if match is not None and asked is None else None
+        _tell(asked, passed, scope)
         await _admit(self._gatekeeper, self._server, scope, asked, passed)
         if match is None:
             await self._describe(scope, send, sent)
@@ -127,6 +129,7 @@ class _RestServer:
         path = scope["path"].removeprefix(root := scope.get("root_path", ""))
         if not self._documents.has(path):
             raise _not_found(scope["path"], self._paths)
+        asks_for_route(path, "GET")
         if scope["method"] == "OPTIONS":
             await send_body(send, 204, None, b"", (("allow", ALLOWED),))
             return
@@ -155,6 +158,14 @@ async def _admit(
     wanted = operation or forward
     gate = operation.gate if operation is not None and operation.gate is not None else server.gate
     await gatekeeper.admit(gate, scope, wanted.scopes if wanted is not None else ())
+
+
+def _tell(asked: Operation | None, passed: Match | None, scope: Scope) -> None:
+    """Tell whoever records what is asked for."""
+    if asked is not None and asked.route is not None:
+        asks_for_route(asked.route.path, asked.method or scope["method"])
+    elif passed is not None and passed.forward is not None:
+        asks_for_route(passed.forward.route.path, scope["method"])
 
 
 def _match(router: Router, scope: Scope) -> Match | None:

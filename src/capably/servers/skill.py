@@ -30,6 +30,7 @@ from capably.servers.http import (
     send_body,
     send_fault,
 )
+from capably.telemetry.current import asks_for_route
 
 _log = logging.getLogger("capably.skill")
 _JSON = "application/json"
@@ -62,7 +63,9 @@ def build_app(server: ServerPlan, limits: Limits, gatekeeper: Gatekeeper) -> App
             detail = f"skills are read: every path answers to {_METHODS}, none to {method}"
             headers = (("allow", _METHODS),)
             raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=headers)
-        page = await catalogue.page(_segments(scope["raw_path"]))
+        segments = _segments(scope["raw_path"])
+        asks_for_route(_route(segments), method)
+        page = await catalogue.page(segments)
         await _send_page(page, scope, send)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,6 +83,20 @@ def build_app(server: ServerPlan, limits: Limits, gatekeeper: Gatekeeper) -> App
 
 
 _INTERNAL = Fault(500, "internal", "Something went wrong in the server", "the server's log says what happened")
+
+
+def _route(segments: list[str]) -> str:
+    """The template of a path, without the names a caller may make up; empty when there is none."""
+    match segments:
+        case ["skills"]:
+            return "/skills"
+        case ["skills", _]:
+            return "/skills/{name}"
+        case ["skills", _, "download" | "contents" as what]:
+            return f"/skills/{{name}}/{what}"
+        case ["skills", _, "contents", *_]:
+            return "/skills/{name}/contents/{file}"
+    return ""
 
 
 def _segments(raw_path: bytes) -> list[str]:

@@ -4,12 +4,13 @@ Spans of one request share a :class:`Tree`, which keeps those that have ended; n
 under way, so one that never ends is forgotten with its task.
 """
 
+from collections.abc import Callable
 from random import getrandbits
 from time import perf_counter_ns, time_ns
-from typing import Final
+from typing import Final, TypeAlias
 
 from capably.telemetry.records import Event, Span, SpanKind, Status, Value
-from capably.telemetry.redaction import Hide
+from capably.telemetry.redaction import Hide, shown_url
 
 MOST_SPANS: Final = 1000
 """How many spans of one request are kept, beside the one it entered with."""
@@ -22,19 +23,30 @@ class Tree:
     """What the spans of one request have in common.
 
     ``trace_id`` is the number of the trace, ``remote`` that of the caller's span (0: there is none), ``offset`` what
-    has to be added to the monotonic clock for Unix nanoseconds. Without ``is_sampled`` nothing is kept.
+    has to be added to the monotonic clock for Unix nanoseconds. Without ``is_sampled`` nothing is kept. ``operation``,
+    ``subject`` (who called) and ``failure`` (why it failed, although its answer does not tell) are told while the
+    request is worked on. ``sink`` is given every span that has ended.
     """
 
-    __slots__ = ("is_sampled", "kind", "left_out", "offset", "operation", "recordings", "remote", "state", "trace_id")
+    __slots__ = (
+        *("failure", "has_children", "is_sampled", "kind", "left_out", "offset", "operation", "recordings", "remote"),
+        *("sink", "state", "subject", "trace_id"),
+    )
 
-    def __init__(self, trace_id: int, remote: int, state: str, kind: str, *, is_sampled: bool) -> None:
+    def __init__(
+        self, trace_id: int, remote: int, state: str, kind: str, *, is_sampled: bool, sink: "Sink | None" = None
+    ) -> None:
         """Begin with no spans."""
         self.trace_id = trace_id
         self.remote = remote
         self.state = state
         self.kind = kind
         self.is_sampled = is_sampled
+        self.sink = sink
         self.operation = ""
+        self.subject = ""
+        self.failure = ""
+        self.has_children = False
         self.offset = time_ns() - perf_counter_ns()
         self.recordings: list[Recording] = []
         self.left_out = 0
@@ -64,6 +76,7 @@ class Recording:
 
     def child(self, name: str, kind: SpanKind, attributes: dict[str, Value]) -> "Recording":
         """A span of the same request, below this one."""
+        self.tree.has_children = True
         return Recording(self.tree, self.span_id, name, kind, attributes)
 
     def add_event(self, name: str, attributes: dict[str, Value]) -> None:
@@ -92,6 +105,8 @@ class Recording:
             tree.recordings.append(self)
         else:
             tree.left_out += 1
+        if tree.sink is not None:
+            tree.sink(self)
 
     @property
     def trace_id(self) -> str:
@@ -102,8 +117,7 @@ class Recording:
         """What there is to see of it, without secrets."""
         tree = self.tree
         events = tuple(
-            Event(name, at + tree.offset, {key: _shown(value, hide) for key, value in attributes.items()})
-            for name, at, attributes in self.events or ()
+            Event(name, at + tree.offset, _shown(attributes, hide)) for name, at, attributes in self.events or ()
         )
         return Span(
             trace_id=self.trace_id,
@@ -115,15 +129,20 @@ class Recording:
             duration_ns=(self.ended or perf_counter_ns()) - self.began,
             status=Status.ERROR if self.error else Status.UNSET,
             error=hide(self.error),
-            attributes={key: _shown(value, hide) for key, value in self.attributes.items()},
+            attributes=_shown(self.attributes, hide),
             events=events,
             is_entry=self.parent == tree.remote,
             trace_state=tree.state,
         )
 
 
+Sink: TypeAlias = Callable[[Recording], None]
 _MESSAGE: Final = "exception.message"
+_URL: Final = "url.full"
 
 
-def _shown(value: Value, hide: Hide) -> Value:
-    return hide(value) if isinstance(value, str) else value
+def _shown(attributes: dict[str, Value], hide: Hide) -> dict[str, Value]:
+    shown = {name: hide(value) if isinstance(value, str) else value for name, value in attributes.items()}
+    if isinstance(url := shown.get(_URL), str):
+        shown[_URL] = shown_url(url)
+    return shown

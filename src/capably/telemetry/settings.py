@@ -23,10 +23,12 @@ class Propagation(StrEnum):
 class TelemetrySettings:
     """What is recorded, kept and sent.
 
-    ``enabled`` is ``observability.enabled``: without it nothing at all is recorded. ``shows_metrics`` and
+    ``enabled`` is ``observability.enabled``: without it nothing is recorded, whatever else is said; requests may still
+    be logged. ``shows_metrics`` and
     ``shows_traces`` say whether a control server answers ``/metrics`` and ``/traces`` (``metrics.local.enabled`` and
     ``traces.local.enabled``; without the latter no trace is kept). ``buffer_size`` is how many traces are kept,
-    ``sampling`` the share of traces that are recorded (0 to 1) where callers do not say. ``otlp_endpoint`` is the base
+    ``sampling`` the share of traces that are recorded (0 to 1) where callers do not say; unless it ``follows_callers``,
+    what they say does not count. ``otlp_endpoint`` is the base
     URL that records are sent to (``exporters.otlp.endpoint``); without one the ``OTEL_EXPORTER_OTLP_*`` variables
     decide. ``service_name`` names this process in what is sent. ``access_log`` writes a line for each request.
     """
@@ -36,6 +38,7 @@ class TelemetrySettings:
     shows_traces: bool = True
     buffer_size: int = BUFFER_SIZE
     sampling: float = 1.0
+    follows_callers: bool = True
     propagation: Propagation = Propagation.W3C
     otlp_endpoint: str | None = None
     service_name: str = "capably"

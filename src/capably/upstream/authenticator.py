@@ -31,10 +31,15 @@ _Send: TypeAlias = Callable[[Request], Awaitable[Reply]]
 class Authenticator:
     """Sends authenticated requests through a client."""
 
-    def __init__(self, client: Client) -> None:
-        """Start with nothing remembered."""
+    def __init__(self, client: Client, fetch: _Send | None = None) -> None:
+        """Start with nothing remembered.
+
+        Args:
+            client: makes the calls.
+            fetch: gets tokens; the client, when left out.
+        """
         self._client = client
-        self._tokens = TokenKeeper(client.send, time.monotonic)
+        self._tokens = TokenKeeper(fetch or client.send, time.monotonic)
         self._sessions: dict[tuple[Digest, str], Session] = {}
         self._contexts: dict[Certificate, ResumingContext] = {}
 

@@ -88,7 +88,7 @@ def _capability(document: Document) -> dict[str, Any]:
 
 def _telemetry(room: Room) -> dict[str, Any]:
     telemetry = room.instruments.telemetry
-    if telemetry is None:
+    if telemetry is None or not telemetry.settings.enabled:
         return {"status": "inactive"}
     endpoint = telemetry.settings.otlp_endpoint
     return {"status": "active", **({"exporter": "otlp", "endpoint": endpoint} if endpoint else {})}

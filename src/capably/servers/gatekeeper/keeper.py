@@ -14,6 +14,7 @@ from capably.servers.gatekeeper.challenges import bad_token, insufficient_scope,
 from capably.servers.gatekeeper.claims import TokenRefusedError
 from capably.servers.gatekeeper.digest import Asked, Nonces, check_digest
 from capably.servers.http import Scope, header
+from capably.telemetry.current import is_from
 from capably.upstream.reply import Reply, Trouble, UpstreamError
 from capably.upstream.request import Request
 
@@ -76,6 +77,13 @@ class Gatekeeper:
         """
         if gate is None or isinstance(gate, OpenGate):
             return ANYBODY
+        principal = await self._admitted(gate, scope, needed)
+        is_from(principal.subject)
+        return principal
+
+    async def _admitted(
+        self, gate: SecretGate | DigestGate | OAuthGate, scope: Scope, needed: Collection[str]
+    ) -> Principal:
         if isinstance(gate, SecretGate):
             return _with_secret(gate, scope)
         if isinstance(gate, DigestGate):
