@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check conformance threads-suite bench lock clean
+.PHONY: help setup run test check conformance threads-suite threads-clients bench lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 UV_VERSION := 0.13.9
@@ -14,6 +14,7 @@ TOOLS := .venv/.stamp-tools
 RUN := .venv/.stamp-run
 DEV := .venv/.stamp-dev
 SUITE := build/conformance/.stamp
+CLIENTS := build/threads-clients/.stamp
 
 help:
 	@echo 'capably runs capability documents: one YAML file becomes REST servers and MCP tools.'
@@ -24,6 +25,7 @@ help:
 	@echo '  make check    format, lint, types, architecture and freshness of generated pages'
 	@echo '  make conformance   the MCP conformance suite, by npm   make conformance ARGS=--help'
 	@echo '  make threads-suite   the tests of the openai SDK, against the threads service'
+	@echo '  make threads-clients the clients of others, installed and tried with the threads service'
 	@echo '  make bench    measure                       make bench ARGS=--help'
 	@echo '  make lock     pin the dependencies anew     make lock ARGS=--upgrade'
 	@echo '  make clean    remove .venv and all caches'
@@ -53,6 +55,9 @@ conformance: $(DEV) $(SUITE)
 threads-suite: $(DEV)
 	@$(BIN)/python -m tests.threads.sdk_suite $(ARGS)
 
+threads-clients: $(DEV) $(CLIENTS)
+	@$(BIN)/python -m pytest -q tests/threads/test_threads_clients.py $(ARGS)
+
 bench: $(DEV)
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -60,6 +65,8 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command 'make lock' -c requirements/constraints.txt --extra scripts --extra threads --group build
 
 lock: $(TOOLS)
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' \
+	  $(ARGS) tests/threads/clients/requirements.in -o tests/threads/clients/requirements.txt
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements/run.txt
 	$(COMPILE) $(ARGS) --group dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 
@@ -82,6 +89,17 @@ $(SUITE): tests/conformance/package.json tests/conformance/package-lock.json
 	@echo 'installing the MCP conformance suite'
 	@mkdir -p $(@D)
 	@cp $^ $(@D)
+	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+# Clients of the threads service that cannot stand beside the others, and one for the Node of the suite above.
+$(CLIENTS): $(addprefix tests/threads/clients/,requirements.txt package.json package-lock.json) $(TOOLS) | $(SUITE)
+	@echo 'installing clients of the threads service'
+	@mkdir -p $(@D)
+	@$(BIN)/python -m venv --clear $(@D)/venv
+	@{ test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --python $(@D)/venv/bin/python --require-hashes -r $<; } || \
+	  $(@D)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@cp $(filter %.json,$^) $(@D)
 	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
