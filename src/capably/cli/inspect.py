@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from capably.cli.header_option import header_pairs
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
     from capably.inspection.report import Report
     from capably.plan.operation import ServerPlan
-
-
-def _header(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """``Name: value``; a header that is none is not told back, since it may hold a secret."""
-    headers = []
-    for value in values:
-        name, colon, text = value.partition(":")
-        if not colon or not name.strip() or not (name.strip() + text).isprintable():
-            raise click.BadParameter("write it as 'Name: value'")
-        headers.append((name.strip(), text.strip()))
-    return tuple(headers)
 
 
 @click.command(epilog="Exit codes: 0 shown, 1 there is nothing to show or no answer, 2 used wrongly.")
@@ -34,7 +24,7 @@ def _header(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...
     "--header",
     "headers",
     multiple=True,
-    callback=_header,
+    callback=header_pairs,
     metavar="'NAME: VALUE'",
     help="A header to send to a URL, such as 'Authorization: Bearer …'. May be repeated.",
 )

@@ -5,6 +5,6 @@ each subject answers. The console stands under ``/`` and ``/console/`` (:mod:`ca
 """
 
 from capably.servers.control.app import ControlServer
-from capably.servers.control.asked import Instruments, Scripting
+from capably.servers.control.asked import Instruments, Page, Scripting
 
-__all__ = ["ControlServer", "Instruments", "Scripting"]
+__all__ = ["ControlServer", "Instruments", "Page", "Scripting"]

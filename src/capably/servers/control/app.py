@@ -5,11 +5,11 @@ import logging
 from typing import Final
 from urllib.parse import urlsplit
 
-from capably.plan.control import Control
+from capably.plan.control import CONSOLE, Control
 from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault, Headers
-from capably.servers.control.asked import Answer, Asked, EventStream, Instruments, Room
-from capably.servers.control.endpoints import find
+from capably.servers.control.asked import Answer, Asked, EventStream, Instruments, Page, Room
+from capably.servers.control.endpoints import find, not_enabled
 from capably.servers.control.last_reload import LastReload
 from capably.servers.control.levels import Levels
 from capably.servers.gatekeeper import Gatekeeper
@@ -35,7 +35,14 @@ _INTERNAL: Final = Fault(500, "internal", "Something went wrong in the server", 
 class ControlServer:
     """The control server of one process: an ASGI application. :meth:`close` ends what it has begun."""
 
-    def __init__(self, plan: ServerPlan, instruments: Instruments, limits: Limits, gatekeeper: Gatekeeper) -> None:
+    def __init__(
+        self,
+        plan: ServerPlan,
+        instruments: Instruments,
+        limits: Limits,
+        gatekeeper: Gatekeeper,
+        page: Page | None = None,
+    ) -> None:
         """Know the process.
 
         Args:
@@ -43,11 +50,13 @@ class ControlServer:
             instruments: the process.
             limits: caps, and whether only this machine may ask.
             gatekeeper: asks callers who they are.
+            page: the console, which answers below ``/`` and ``/console/`` where ``management.console`` allows it.
         """
         telemetry = instruments.telemetry
         self._plan = plan
         self._limits = limits
         self._gatekeeper = gatekeeper
+        self._page = page
         self._streams: set[asyncio.Task[None]] = set()
         self._room = Room(
             instruments,
@@ -63,6 +72,8 @@ class ControlServer:
         if self._room.levels is not None:
             self._room.levels.close()
         self._room.last_reload.close()
+        if self._page is not None:
+            self._page.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -77,8 +88,13 @@ class ControlServer:
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         check_origin(scope, self._limits)
-        await self._gatekeeper.admit(self._plan.gate, scope)
         method, path = scope["method"], scope["path"]
+        page = self._page_of(path)
+        if page is None or not page.is_public(path):
+            await self._gatekeeper.admit(self._plan.gate, scope)
+        if page is not None:
+            await page.respond(scope, receive, send)
+            return
         found = find(path, self._room.control)
         if method == "OPTIONS":
             await send_body(send, 204, None, b"", (*SAFETY, ("allow", found.methods)))
@@ -92,6 +108,18 @@ class ControlServer:
             await send_body(send, answer.status, answer.media_type, answer.body, headers, head=method == "HEAD")
         else:
             await self._stream(answer, scope, receive, send)
+
+    def _page_of(self, path: str) -> Page | None:
+        """The console, where the path is its own.
+
+        Raises:
+            Fault: status 404, the document does not allow it.
+        """
+        if self._page is None or not self._page.has(path):
+            return None
+        if CONSOLE not in self._room.control.allows:
+            raise not_enabled(path, CONSOLE)
+        return self._page
 
     async def _stream(self, answer: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
         work = asyncio.ensure_future(until_answered(scope, receive, _send_events(send, answer, scope["method"])))

@@ -12,7 +12,7 @@ from capably.plan.outcome import Fault, Headers
 from capably.servers.control.last_reload import LastReload
 from capably.servers.control.levels import Levels
 from capably.servers.desk import Desk
-from capably.servers.http import Receive, Scope, header, read_body
+from capably.servers.http import Receive, Scope, Send, header, read_body
 from capably.telemetry.telemetry import Telemetry
 
 JSON: Final = "application/json"
@@ -33,6 +33,26 @@ class Scripting(Protocol):
 
     def change(self, wanted: Mapping[str, Any]) -> list[str]:
         """Change what is wanted; the problems, when it cannot be."""
+        ...
+
+
+class Page(Protocol):
+    """The console: a page at ``/`` and what it asks for below ``/console/``."""
+
+    def has(self, path: str) -> bool:
+        """Whether a path is its own."""
+        ...
+
+    def is_public(self, path: str) -> bool:
+        """Whether a path is answered without asking who calls: it tells nothing."""
+        ...
+
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for one of its paths. Raises Fault."""
+        ...
+
+    def close(self) -> None:
+        """End what it has begun."""
         ...
 
 

@@ -84,10 +84,14 @@ def find(path: str, control: Control, endpoints: Sequence[Endpoint] = ENDPOINTS)
         raise Fault(404, "no-route", "Nothing has this path", f"there is {', '.join(_paths(control, endpoints))}")
     allowed = tuple(item for item in here if item.key in control.allows)
     if not allowed:
-        key = here[0].key
-        detail = f"the control server does not allow {path[:100]}: set `{key}` in the document"
-        raise Fault(404, "not-enabled", "This part of the control server is off", detail)
+        raise not_enabled(path, here[0].key)
     return Found(allowed, unquote(name))
+
+
+def not_enabled(path: str, key: str) -> Fault:
+    """The fault for a path that a key of the document would allow."""
+    detail = f"the document does not allow {path[:100]}: set `{key}` of its control server"
+    return Fault(404, "not-enabled", "This part of the control server is off", detail)
 
 
 def _with_head(method: str) -> tuple[str, ...]:
