@@ -8,7 +8,7 @@ from urllib.parse import unquote
 from capably.plan import control as keys
 from capably.plan.control import Control
 from capably.plan.outcome import Fault
-from capably.servers.control import configuration, health, logs, reloading, scripting, traces
+from capably.servers.control import configuration, health, logs, metrics, reloading, scripting, traces
 from capably.servers.control.asked import Handler
 
 NAME: Final = "{name}"
@@ -28,6 +28,7 @@ ENDPOINTS: Final = (
     Endpoint("GET", "/health/live", keys.HEALTH, health.live),
     Endpoint("GET", "/health/ready", keys.HEALTH, health.ready),
     Endpoint("GET", "/status", keys.INFO, health.status),
+    Endpoint("GET", "/metrics", keys.METRICS, metrics.shown),
     Endpoint("GET", "/traces", keys.TRACES, traces.recent),
     Endpoint("GET", "/traces/{name}", keys.TRACES, traces.one),
     Endpoint("GET", "/logs", keys.LOGS, logs.recent),
