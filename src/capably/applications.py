@@ -20,7 +20,7 @@ class Wiring:
     """What an application is connected to.
 
     ``runtime`` runs the operations of its document, ``keeper`` keeps its gates; ``seal`` and ``desk`` are the
-    process's own.
+    process's own. ``before`` is the application of the same server in an earlier generation, if there was one.
     """
 
     runtime: Runtime
@@ -28,6 +28,7 @@ class Wiring:
     limits: Limits
     seal: Seal
     desk: Desk
+    before: object = None
 
 
 def tools_of(runtime: Runtime) -> Invoke:
@@ -39,6 +40,6 @@ Build: TypeAlias = Callable[[ServerPlan, Wiring], Application]
 
 SERVERS: Final[dict[Kind, Build]] = {
     Kind.REST: lambda server, to: rest.build_app(server, to.runtime.invoke, to.limits, to.keeper, to.runtime.pass_on),
-    Kind.MCP: lambda server, to: mcp.build_app(server, tools_of(to.runtime), to.limits, to.keeper, to.seal),
+    Kind.MCP: lambda server, to: mcp.build_app(server, tools_of(to.runtime), to.limits, to.keeper, to.seal, to.before),
     Kind.SKILL: lambda server, to: skill.build_app(server, to.limits, to.keeper),
 }

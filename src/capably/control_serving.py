@@ -42,7 +42,8 @@ class ControlServing:
     async def __aenter__(self) -> Self:
         """Answer."""
         await self._stack.enter_async_context(self._runtime)
-        await self._stack.enter_async_context(self._listening)
+        await self._listening.start()
+        self._stack.push_async_callback(self._listening.aclose)
         self._stack.callback(self._server.close)
         return self
 

@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -17,6 +17,16 @@ from capably.servers.http import DISCONNECT, Application, Receive, Scope, Send
 
 @contextlib.contextmanager
 def bind(host: str, port: int, what: str, option: str) -> Iterator[socket.socket]:
+    """A listening socket that is closed in the end.
+
+    Raises:
+        CommandError: as :func:`bound` does.
+    """
+    with bound(host, port, what, option) as sock:
+        yield sock
+
+
+def bound(host: str, port: int, what: str, option: str) -> socket.socket:
     """A listening socket.
 
     Raises:
@@ -29,16 +39,16 @@ def bind(host: str, port: int, what: str, option: str) -> Iterator[socket.socket
     except OSError as problem:
         message = f"{what} cannot listen on {host}: {problem.strerror or problem}"
         raise CommandError(message, "name an address of this machine with --host ADDR") from problem
-    with sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            sock.bind(address)
-            sock.listen(2048)
-        except OSError as problem:
-            message = f"{what} cannot listen on {host}:{port}: {problem.strerror or problem}"
-            raise CommandError(message, f"stop what uses it, or move this server with {option}") from problem
-        sock.setblocking(False)
-        yield sock
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(address)
+        sock.listen(2048)
+    except OSError as problem:
+        sock.close()
+        message = f"{what} cannot listen on {host}:{port}: {problem.strerror or problem}"
+        raise CommandError(message, f"stop what uses it, or move this server with {option}") from problem
+    sock.setblocking(False)
+    return sock
 
 
 MAX_HEADER_BYTES = 64 * 1024
@@ -171,31 +181,52 @@ class Entrance:
 
 
 class Listening:
-    """A bound socket and the server that answers on it; an async context manager that drains the server.
-
-    ``entrance`` leads to what is served.
-    """
+    """A bound socket and the server that answers on it. ``entrance`` leads to what is served."""
 
     def __init__(self, sock: socket.socket, entrance: Entrance, drain_s: float, tls: ssl.SSLContext | None) -> None:
-        """Answer on a socket, from the moment the context is entered."""
+        """Prepare; :meth:`start` begins to answer, :meth:`aclose` drains the server and closes the socket."""
         self.entrance = entrance
         self.host, self.port = sock.getsockname()[:2]
-        self.is_private = tls is not None
+        self._sock = sock
+        self._tls = tls
+        if tls is not None:
+            tls.sni_callback = self._present
         self._server = QuietServer(entrance, drain_s, tls)
         self._running = serving(self._server, sock)
 
-    async def __aenter__(self) -> Self:
-        """Start to answer."""
-        await self._running.__aenter__()
-        return self
+    async def start(self) -> None:
+        """Answer.
 
-    async def __aexit__(self, *exc: object) -> None:
-        """Let open requests end."""
+        Raises:
+            CommandError: the server stopped while it was starting.
+        """
+        await self._running.__aenter__()
+
+    async def aclose(self) -> None:
+        """Let open requests end, then answer no more."""
         self.stop()
         await self._running.__aexit__(None, None, None)
 
+    @property
+    def is_private(self) -> bool:
+        """Whether it speaks https."""
+        return self._tls is not None
+
+    def another_socket(self) -> socket.socket:
+        """The same address for another server: connections wait in one line, whoever takes them."""
+        return self._sock.dup()
+
+    def renew(self, tls: ssl.SSLContext | None) -> None:
+        """Show another certificate on connections that are opened from now on; what was clear stays clear."""
+        if self._tls is not None and tls is not None:
+            self._tls = tls
+
+    def _present(self, secured: ssl.SSLSocket | ssl.SSLObject, _name: str | None, first: ssl.SSLContext) -> None:
+        if self._tls is not None and self._tls is not first:
+            secured.context = self._tls
+
     def stop(self) -> None:
-        """Take no new requests; returns at once, unlike leaving the context."""
+        """Take no new requests; returns at once."""
         self._server.should_exit = True
 
     @property

@@ -23,11 +23,15 @@ class RefusedError(CommandError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server is to listen. Port 0 is any free one, of which each server, by its ``name``, gets its own."""
+    """Where a server is to listen, and whether it speaks https there.
+
+    Port 0 is any free one, of which each server, by its ``name``, gets its own.
+    """
 
     host: str
     port: int
     name: str = ""
+    is_private: bool = False
 
 
 def servers_of(document: Examined) -> tuple[ServerPlan, ...]:
@@ -37,8 +41,9 @@ def servers_of(document: Examined) -> tuple[ServerPlan, ...]:
 
 def address_of(server: ServerPlan, settings: Settings) -> Address:
     """Where a server listens: what the command line says, else what its document says, else on loopback."""
-    port = settings.ports.get(server.namespace, server.port)
-    return Address(settings.host or server.address or "127.0.0.1", port, "" if port else server.namespace)
+    host, port = settings.host or server.address or "127.0.0.1", settings.ports.get(server.namespace, server.port)
+    is_private = settings.tls is not None or server.tls is not None
+    return Address(host, port, "" if port else server.namespace, is_private)
 
 
 def control_address(control: ServerPlan) -> Address:
@@ -55,7 +60,21 @@ async def open_documents(files: Sequence[Path], settings: Settings) -> list[Exam
         RefusedError: nothing of a document can be served; or, with ``settings.strict``, a document has an error.
         CommandError: a value is missing, a name on the command line is not known, or servers clash.
     """
-    examined = [await examine_with(file, settings.given, switches=settings.scripts) for file in files]
+    return accepted(await examine_all(files, settings), settings)
+
+
+async def examine_all(files: Sequence[Path], settings: Settings) -> list[Examined]:
+    """Examine documents, with the values that are given. What is wrong is in their diagnostics."""
+    return [await examine_with(file, settings.given, switches=settings.scripts) for file in files]
+
+
+def accepted(examined: Sequence[Examined], settings: Settings) -> list[Examined]:
+    """Those documents, as they are served.
+
+    Raises:
+        RefusedError: nothing of a document can be served; or, with ``settings.strict``, a document has an error.
+        CommandError: a value is missing, a name on the command line is not known, or servers clash.
+    """
     unknown = unknown_names(examined, settings)
     if unknown is not None:
         raise unknown
@@ -67,7 +86,7 @@ async def open_documents(files: Sequence[Path], settings: Settings) -> list[Exam
     if settings.stdio is not None:
         examined = _only_over_stdio(examined, settings.stdio)
     _check_clashes(examined, settings)
-    return examined
+    return list(examined)
 
 
 def _only_over_stdio(examined: Sequence[Examined], namespace: str) -> list[Examined]:
@@ -100,7 +119,7 @@ def _only_over_stdio(examined: Sequence[Examined], namespace: str) -> list[Exami
 
 def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
     namespaces: dict[str, Examined] = {}
-    addresses: dict[Address, ServerPlan] = {}
+    addresses: dict[tuple[str, int], ServerPlan] = {}
     problems = []
     for document in examined:
         for server in servers_of(document):
@@ -110,8 +129,8 @@ def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
             if server.over_stdio:
                 continue
             address = address_of(server, settings)
-            other = addresses.setdefault(address, server)
-            if other is not server:
+            other = addresses.setdefault((address.host, address.port), server)
+            if address.port and other is not server:
                 problems.append(
                     f"`{server.namespace}` and `{other.namespace}` both listen on {address.host}:{address.port}: "
                     f"move one with --port {server.namespace}=PORT"

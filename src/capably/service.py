@@ -1,73 +1,82 @@
-"""The service: documents that are served, and all that this takes.
-
-Everything is decided before a socket opens. Then every socket is bound, then every server started; if one step fails,
-nothing is left running.
-"""
+"""The service: documents being served, from one generation of them to the next."""
 
 import asyncio
-import contextlib
-import socket
-import ssl
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Self
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias
 
-from capably.applications import SERVERS, Wiring, tools_of
 from capably.control import control_server
 from capably.control_serving import ControlServing
+from capably.differences import differences
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
-from capably.generation import Backing, Generation, Served, documents_of
-from capably.listening import Entrance, Listening, bind, tls_context
-from capably.observing import telemetry_of, title_of
-from capably.opening import Address, address_of, control_address, servers_of
+from capably.generation import Backing, Generation, is_same
+from capably.observing import telemetry_of
+from capably.opening import accepted, control_address, examine_all
 from capably.plan.caller import Invoke
-from capably.plan.loopback import is_loopback
 from capably.plan.operation import ServerPlan
 from capably.plan.watch import Watch
 from capably.scripts.governance import Governance
 from capably.scripts.sandboxes import Sandboxes
 from capably.scripts.switchboard import Switchboard
 from capably.servers.control import Instruments
-from capably.servers.desk import Document, Listener, Standing, Verdict
-from capably.servers.gatekeeper import with_metadata
+from capably.servers.desk import Difference, Document, Listener, Standing, Verdict
 from capably.servers.http import Closing
-from capably.servers.mcp_protocol import Protocol
 from capably.servers.mcp_state import Seal
 from capably.settings import Settings, shown
-from capably.stdio_serving import StdioServing
+from capably.succession import Left, Process, Succession, bound_for, tls_for
+from capably.telemetry.redaction import Redactor
+
+_log = logging.getLogger("capably.service")
 
 STATE_KEY: Final = "CAPABLY_STATE_KEY"
 """The environment variable with the keys of what MCP clients keep for a server, separated by white space."""
+
+Sources: TypeAlias = Callable[[], tuple[Sequence[Path], Settings]]
+"""Says which documents to serve now, and how. Raises :class:`CommandError` when there are none."""
 
 
 class Service:
     """Documents being served: an async context manager, and the desk of servers that show the process."""
 
-    def __init__(self, documents: Sequence[Examined], settings: Settings, stop: asyncio.Event | None = None) -> None:
+    def __init__(
+        self,
+        documents: Sequence[Examined],
+        settings: Settings,
+        stop: asyncio.Event | None = None,
+        sources: Sources | None = None,
+    ) -> None:
         """Prepare; nothing is opened before the context is entered.
 
         Args:
             documents: what to serve.
             settings: how to serve it.
             stop: set when the client of a server over stdio has gone: whoever serves waits for it.
+            sources: what a reload reads; the files of ``documents`` when left out.
         """
+        files = [Path(item.file) for item in documents]
         self.started_at = datetime.now(UTC)
         self.is_stopping = False
-        self._opened = tuple(documents)
+        self._first = tuple(documents)
         self._settings = settings
-        self._stop = stop or asyncio.Event()
-        self._stack = AsyncExitStack()
+        self._sources = sources or (lambda: (files, settings))
         self._sandboxes = Sandboxes(Switchboard(self._governance))
-        self._seal = _seal(settings)
-        self._listenings: dict[Address, Listening] = {}
+        self._stack = AsyncExitStack()
         self._generation = Generation(0)
+        self._turn = asyncio.Lock()
         self._hearers: dict[Callable[[Verdict], None], None] = {}
-        self._control_plan = control_server(documents, settings)
+        self._background: set[asyncio.Task[None]] = set()
+        self._left: set[Backing] = set()
         self._control: ControlServing | None = None
+        self._control_plan = control_server(documents, settings)
         self.telemetry = telemetry_of(self._control_plan, documents, settings)
+        self._process = Process(
+            self, self._sandboxes.run_script, _seal(settings), stop or asyncio.Event(), self.telemetry
+        )
 
     @property
     def generation(self) -> int:
@@ -82,8 +91,22 @@ class Service:
     @property
     def listeners(self) -> tuple[Listener, ...]:
         """Every server that runs."""
-        control = (self._control.listener,) if self._control is not None else ()
-        return tuple(self._listener(served) for served in self._generation.served) + control
+        found = []
+        for served in self._generation.served:
+            if served.address is None:
+                found.append(Listener(served.plan, is_started=not self.is_stopping))
+            else:
+                at = self._process.listenings[served.address]
+                is_started = not self.is_stopping
+                found.append(Listener(served.plan, at.host, at.port, at.is_private, served.prefix, is_started))
+        if self._control is not None:
+            found.append(self._control.listener)
+        return tuple(found)
+
+    @property
+    def retiring(self) -> int:
+        """How many documents of earlier generations have requests that are not answered yet."""
+        return len(self._left)
 
     def invoke_for(self, server: ServerPlan, watch: Watch | None = None) -> Invoke:
         """What runs the operations of a server.
@@ -97,14 +120,6 @@ class Service:
                 return runtime.invoke if watch is None else runtime.watched(watch).invoke
         raise LookupError(f"`{server.namespace}` is not served as it was any more")
 
-    async def validate(self) -> Verdict:
-        """Say what :meth:`reload` would do now, and do nothing."""
-        return Verdict(Standing.UNCHANGED, self.generation)
-
-    async def reload(self) -> Verdict:
-        """Serve the documents as they are now, unless they cannot be served."""
-        return Verdict(Standing.UNCHANGED, self.generation)
-
     def join(self, hear: Callable[[Verdict], None]) -> Callable[[], None]:
         """Hear of every reload until the function that is returned is called."""
         self._hearers[hear] = None
@@ -117,109 +132,158 @@ class Service:
             CommandError: an address cannot be listened on.
         """
         async with AsyncExitStack() as stack:
-            await self._begin(stack)
+            # The control server begins before the others and ends after them, to tell of both.
+            self._control = await self._controlled(stack)
+            if self.telemetry is not None:
+                await stack.enter_async_context(self.telemetry)
+            await stack.enter_async_context(self._sandboxes)
+            async with Succession(self._process, self._generation, self._first, self._settings) as succession:
+                await succession.start()
+                self._settle(succession)
             self._stack = stack.pop_all()
         return self
+
+    async def _controlled(self, stack: AsyncExitStack) -> ControlServing | None:
+        control, settings = self._control_plan, self._settings
+        if control is None:
+            return None
+        sock = bound_for(control, control_address(control))
+        stack.callback(sock.close)
+        instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, shown(settings))
+        serving = ControlServing(control, sock, tls_for(control, settings), instruments, settings)
+        return await stack.enter_async_context(serving)
+
+    def _governance(self) -> Governance:
+        """What the first document with anything to say of scripts says."""
+        examined = self._generation.examined
+        said = (item for item in examined if item.capability is not None and item.capability.scripting is not None)
+        first = next(said, examined[0] if examined else None)
+        return first.governance if first is not None else Governance()
 
     async def __aexit__(self, *exc: object) -> None:
         """Drain the servers: together, so that none takes new calls while another drains."""
         self.is_stopping = True
-        for listening in self._listenings.values():
+        async with self._turn:
+            pass  # a reload that is under way comes to its end; there will be no other
+        process = self._process
+        for listening in process.listenings.values():
             listening.stop()
         for served in self._generation.served:
             if isinstance(served.application, Closing):
                 served.application.close()
+        if process.stdio is not None:
+            await process.stdio.__aexit__(None, None, None)
+        await asyncio.gather(*(listening.aclose() for listening in process.listenings.values()))
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        for backing in (*self._left, *self._generation.backings):
+            await backing.__aexit__(None, None, None)
         await self._stack.aclose()
 
-    async def _begin(self, stack: AsyncExitStack) -> None:
-        settings, examined = self._settings, self._opened
-        pairs = [(document, server) for document in examined for server in servers_of(document)]
-        places = {
-            server.namespace: address_of(server, settings) for _document, server in pairs if not server.over_stdio
-        }
-        sockets = {
-            places[server.namespace]: stack.enter_context(_bound(server, places[server.namespace]))
-            for _document, server in pairs
-            if not server.over_stdio
-        }
-        control = self._control_plan
-        if control is not None:
-            sock = stack.enter_context(_bound(control, control_address(control)))
-            instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, shown(settings))
-            serving = ControlServing(control, sock, _tls(control, settings), instruments, settings)
-            # It begins before the others and ends after them, to tell of both.
-            self._control = await stack.enter_async_context(serving)
-        if self.telemetry is not None:
-            await stack.enter_async_context(self.telemetry)
-        await stack.enter_async_context(self._sandboxes)
-        backings = {id(item): await stack.enter_async_context(self._backing(item)) for item in examined}
-        served = []
-        for document, server in pairs:
-            backing = backings[id(document)]
-            if server.over_stdio:
-                served.append(Served(server, backing, None))
-                continue
-            address = places[server.namespace]
-            one = self._built(server, backing, address, sockets[address].getsockname()[0])
-            served.append(one)
-            if one.entry is not None:
-                tls = _tls(server, settings)
-                listening = Listening(sockets[address], Entrance(one.entry), settings.drain_s, tls)
-                self._listenings[address] = await stack.enter_async_context(listening)
-        for one in served:
-            if one.address is None:
-                protocol = Protocol(one.plan, self._seal)
-                speaking = self._speaking(protocol, one)
-                await stack.enter_async_context(speaking)
-        moment = datetime.now(UTC)
-        self._generation = Generation(1, documents_of(examined, 1, moment), tuple(backings.values()), tuple(served))
+    async def validate(self) -> Verdict:
+        """Say what :meth:`reload` would do now, and do nothing."""
+        async with self._turn:
+            return await self._judged(self._looked_at)
 
-    def _built(self, server: ServerPlan, backing: Backing, address: Address, host: str) -> Served:
-        limits = replace(self._settings.limits, local_only=is_loopback(host))
-        wiring = Wiring(backing.runtime, backing.keeper, limits, self._seal, self)
-        application = SERVERS[server.kind](server, wiring)
-        backing.keeper.prepare(server)
-        entry = with_metadata(application, server, limits)
-        if self.telemetry is not None:
-            entry = self.telemetry.around(entry, server, title_of(backing.document))
-        return Served(server, backing, address, application, entry)
+    async def reload(self) -> Verdict:
+        """Serve the documents as they are now, unless they cannot be served."""
+        async with self._turn:
+            verdict = await self._judged(self._taken_up)
+        for hear in tuple(self._hearers):
+            hear(verdict)
+        return verdict
 
-    def _backing(self, document: Examined) -> Backing:
-        telemetry = self.telemetry
-        if telemetry is not None and document.compiled is not None:
-            telemetry.begins_to_serve(title_of(document), document.compiled.variables)
-        recorder = telemetry.calls if telemetry is not None else None
-        return Backing(document, self._settings.client, self._sandboxes.run_script, recorder)
+    async def _judged(self, judge: "Callable[[_Attempt], Awaitable[Standing]]") -> Verdict:
+        """The verdict on the documents as they are now; whatever is wrong with them is in it."""
+        attempt = _Attempt(self._settings)
+        standing, reason = Standing.REFUSED, ""
+        advice: tuple[str, ...] = ()
+        try:
+            if self.is_stopping:
+                raise CommandError("the process is stopping")  # noqa: TRY301
+            files, attempt.settings = self._sources()
+            # In a thread, for requests are answered meanwhile.
+            attempt.examined = await asyncio.to_thread(asyncio.run, examine_all(files, attempt.settings))
+            attempt.served = accepted(attempt.examined, attempt.settings)
+            standing = await judge(attempt)
+        except CommandError as problem:
+            reason, advice = problem.message, problem.help_lines
+        except Exception:  # noqa: BLE001 -- whatever it was, what is served goes on
+            _log.exception("the documents could not be reloaded")
+            reason = "something went wrong in this program: its log says what"
+        return attempt.verdict(standing, self.generation, reason, advice)
 
-    def _speaking(self, protocol: Protocol, one: Served) -> StdioServing:
-        telemetry, title = self.telemetry, title_of(one.backing.document)
-        recorded = telemetry.around_messages(one.plan, title) if telemetry is not None else None
-        return StdioServing(protocol, tools_of(one.backing.runtime), self._settings, self._stop, recorded)
+    async def _looked_at(self, attempt: "_Attempt") -> Standing:
+        async with self._succession(attempt) as succession:
+            attempt.differences = self._differences(attempt.served)
+            return Standing.UNCHANGED if self._is_same(succession.generation) else Standing.VALID
 
-    def _governance(self) -> Governance:
-        """What the first document with anything to say of scripts says."""
-        documents = [backing.document for backing in self._generation.backings]
-        said = (item for item in documents if item.capability is not None and item.capability.scripting is not None)
-        first = next(said, documents[0] if documents else None)
-        return first.governance if first is not None else Governance()
+    async def _taken_up(self, attempt: "_Attempt") -> Standing:
+        async with self._succession(attempt) as succession:
+            if self._is_same(succession.generation):
+                return Standing.UNCHANGED
+            attempt.differences = self._differences(attempt.served)
+            await succession.start()
+            self._settings = attempt.settings
+            self._settle(succession)
+            return Standing.APPLIED
 
-    def _listener(self, served: Served) -> Listener:
-        if served.address is None:
-            return Listener(served.plan)
-        at = self._listenings[served.address]
-        return Listener(served.plan, at.host, at.port, at.is_private, is_started=not self.is_stopping)
+    def _succession(self, attempt: "_Attempt") -> Succession:
+        return Succession(self._process, self._generation, attempt.served, attempt.settings)
+
+    def _settle(self, succession: Succession) -> None:
+        left = succession.settle()
+        self._generation = succession.generation
+        for application in self._generation.succeeding:
+            self._begin(application.take_over())
+        for listening in left.listenings:
+            self._begin(listening.aclose())
+        if left.backings:
+            self._left.update(left.backings)
+            self._begin(self._retire(left))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _retire(self, left: Left) -> None:
+        """Close what a generation leaves behind, when its last request has been answered."""
+        if left.requests:
+            await asyncio.wait(left.requests, timeout=self._settings.patience_s)
+        for backing in left.backings:
+            self._left.discard(backing)
+            await backing.__aexit__(None, None, None)
+
+    def _is_same(self, after: Generation) -> bool:
+        before = self._generation
+        return before.certificates == after.certificates and (
+            len(before.examined) == len(after.examined) and all(map(is_same, before.examined, after.examined))
+        )
+
+    def _differences(self, examined: Sequence[Examined]) -> tuple[Difference, ...]:
+        before, after = (
+            [item.compiled for item in items if item.compiled is not None]
+            for items in (self._generation.examined, examined)
+        )
+        redactor = Redactor(variable for compiled in (*before, *after) for variable in compiled.variables)
+        return differences([item.plan for item in before], [item.plan for item in after], redactor.hide)
 
 
-def _bound(server: ServerPlan, address: Address) -> "contextlib.AbstractContextManager[socket.socket]":
-    what = f"the {server.kind.value} server `{server.namespace}`"
-    return bind(address.host, address.port, what, f"--port {server.namespace}=PORT")
+@dataclass(slots=True)
+class _Attempt:
+    """What was found out about the documents as they are now: ``examined`` all of them, ``served`` what would be."""
 
+    settings: Settings
+    examined: Sequence[Examined] = ()
+    served: Sequence[Examined] = ()
+    differences: tuple[Difference, ...] = ()
 
-def _tls(server: ServerPlan, settings: Settings) -> ssl.SSLContext | None:
-    files = settings.tls or server.tls
-    if files is None:
-        return None
-    return tls_context(files.certificate, files.key, f"the {server.kind.value} server `{server.namespace}`")
+    def verdict(self, standing: Standing, generation: int, reason: str, advice: tuple[str, ...]) -> Verdict:
+        diagnostics = tuple(diagnostic for item in self.examined for diagnostic in item.diagnostics)
+        texts = {file: text for item in self.examined for file, text in item.texts.items()}
+        return Verdict(standing, generation, self.differences, diagnostics, texts, reason, advice)
 
 
 def _seal(settings: Settings) -> Seal:

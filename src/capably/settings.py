@@ -31,8 +31,10 @@ class Settings:
     refuses a document that has any error, instead of serving what is sound. ``stdio`` names the one MCP server that is
     served, over standard input and output (an empty name: the only one there is); ``None`` serves all as they say.
     ``tls`` is shown by every server instead of what its document names. ``scripts`` says which scripts may run.
-    ``control`` asks for a control server, or moves the declared one; ``host`` never moves it. ``access_log``
-    writes each request to the log.
+    ``drain_s`` is how long open requests may take to end when a server stops, ``patience_s`` how long those that were
+    open when documents were reloaded may go on with the documents they began with, both in seconds. ``control`` asks
+    for a control server, or moves the declared one; ``host`` never moves it. ``access_log`` writes each request to the
+    log.
     """
 
     given: Given = field(default_factory=Given)
@@ -41,6 +43,7 @@ class Settings:
     client: ClientLimits = field(default_factory=ClientLimits)
     limits: Limits = field(default_factory=Limits)
     drain_s: float = 10.0
+    patience_s: float = 300.0
     strict: bool = False
     stdio: str | None = None
     tls: CertificateFiles | None = None

@@ -28,11 +28,23 @@ class StdioServing:
     ) -> None:
         """Prepare; standard output is taken when the context is entered."""
         self._recorded = recorded
-        self._protocol = protocol
+        self.protocol = protocol
         self._invoke = invoke
         self._settings = settings
         self._stop = stop
         self._task: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+
+    def swap(self, protocol: Protocol, invoke: Invoke) -> None:
+        """Answer as a successor of the protocol decides from now on, and tell the client what has changed."""
+        self.protocol, self._invoke = protocol, invoke
+        if self._connection is not None:
+            self._connection.swap(protocol, invoke)
+
+    @property
+    def calls(self) -> "frozenset[asyncio.Task[None]]":
+        """The calls that run just now."""
+        return self._connection.calls if self._connection is not None else frozenset()
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -52,7 +64,7 @@ class StdioServing:
         cap = self._settings.limits.body_bytes
         try:
             with taken_output() as write:
-                connection = Connection(self._protocol, self._invoke, cap, write, self._recorded)
-                await connection.serve(input_lines(cap, self._stop), self._settings.drain_s)
+                self._connection = Connection(self.protocol, self._invoke, cap, write, self._recorded)
+                await self._connection.serve(input_lines(cap, self._stop), self._settings.drain_s)
         finally:
             self._stop.set()

@@ -5,7 +5,7 @@ their business. Everything here is a snapshot: frozen, and of one generation.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -127,7 +127,7 @@ class Verdict:
     generation: int
     differences: tuple[Difference, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
-    texts: Mapping[str, str] | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     advice: tuple[str, ...] = ()
 

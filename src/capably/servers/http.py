@@ -32,6 +32,25 @@ class Closing(Protocol):
         ...
 
 
+@runtime_checkable
+class Succeeding(Protocol):
+    """An application that goes on with the clients of the one before it, as sessions outlive a reload."""
+
+    async def take_over(self) -> None:
+        """Do so: the one before it answers no more requests."""
+        ...
+
+    @property
+    def unattended(self) -> "frozenset[asyncio.Future[Any]]":
+        """What runs although no request waits for it."""
+        ...
+
+    @property
+    def listening(self) -> "frozenset[asyncio.Task[Any]]":
+        """The requests that only listen: they belong to no plan, and last as long as their callers like."""
+        ...
+
+
 PROBLEM_TYPE = "urn:problem-type:capably:"
 
 

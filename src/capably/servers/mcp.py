@@ -5,8 +5,10 @@ JSON answer, or an event stream as soon as there is something to tell the client
 the HTTP of a request is answered with a problem detail, what is wrong with its message with a JSON-RPC error.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 from capably.plan.caller import Invoke
 from capably.plan.operation import ServerPlan
@@ -26,6 +28,7 @@ from capably.servers.http import (
     send_body,
     send_fault,
 )
+from capably.servers.mcp_audience import Audience
 from capably.servers.mcp_eras import NO_MIRRORS, Context
 from capably.servers.mcp_exchange import Exchange, send_reply
 from capably.servers.mcp_features import Listen
@@ -53,26 +56,60 @@ _MIRRORED: Final = b"mcp-param-"
 Handler: TypeAlias = Callable[[Scope, Receive, Send, Principal], Awaitable[None]]
 
 
-def build_app(
-    server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper, seal: Seal | None = None
+def build_app(  # noqa: PLR0917 -- like every kind of server
+    server: ServerPlan,
+    invoke: Invoke,
+    limits: Limits,
+    gatekeeper: Gatekeeper,
+    seal: Seal | None = None,
+    before: object = None,
 ) -> "McpApp":
-    """The ASGI application of one MCP server. It speaks HTTP only and needs no lifespan."""
-    return McpApp(server, invoke, limits, gatekeeper, seal)
+    """The ASGI application of one MCP server. It speaks HTTP only and needs no lifespan.
+
+    With the application ``before`` it, of the same server in an earlier document, it goes on with its clients.
+    """
+    if isinstance(before, McpApp):
+        return McpApp(before.clients.successor(server, invoke), limits, gatekeeper, before.clients)
+    return McpApp(Clients.of(server, invoke, limits, seal), limits, gatekeeper)
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """What a server offers its clients, and what it knows of them; the latter outlives the plan."""
+
+    server: ServerPlan
+    protocol: Protocol
+    exchange: Exchange
+    files: FileWatch
+    audience: Audience
+
+    @classmethod
+    def of(cls, server: ServerPlan, invoke: Invoke, limits: Limits, seal: Seal | None) -> "Clients":
+        """Those of a server that has none yet."""
+        protocol = Protocol(server, seal)
+        exchange = Exchange(protocol.changes, invoke, limits.body_bytes)
+        return cls(server, protocol, exchange, FileWatch(server.resources, protocol.changes), Audience())
+
+    def successor(self, server: ServerPlan, invoke: Invoke) -> "Clients":
+        """The same clients, who are offered something else."""
+        protocol, exchange = self.protocol.successor(server), self.exchange.successor(invoke)
+        return replace(self, server=server, protocol=protocol, exchange=exchange)
 
 
 class McpApp:
-    """One MCP server over HTTP. ``protocol`` can be given another plan while it serves."""
+    """One MCP server over HTTP. It may be the successor of another one, whose clients it has."""
 
-    def __init__(
-        self, server: ServerPlan, invoke: Invoke, limits: Limits, gatekeeper: Gatekeeper, seal: Seal | None
-    ) -> None:
+    def __init__(self, clients: Clients, limits: Limits, gatekeeper: Gatekeeper, before: Clients | None = None) -> None:
         """Prepare all that does not depend on the caller."""
-        self.protocol = Protocol(server, seal)
-        self._gate = server.gate
+        self.clients = clients
+        self.protocol = clients.protocol
+        self._before = before
+        self._gate = clients.server.gate
         self._gatekeeper = gatekeeper
         self._limits = limits
-        self._exchange = Exchange(self.protocol.changes, invoke, limits.body_bytes)
-        self._files = FileWatch(server.resources, self.protocol.changes)
+        self._exchange = clients.exchange
+        self._files = clients.files
+        self._audience = clients.audience
         self._by_method: dict[str, Handler] = {
             "POST": self._post,
             "GET": self._get,
@@ -92,6 +129,30 @@ class McpApp:
             await send_fault(send, fault, head=scope["method"] == "HEAD")
         except ClientGoneError:
             return
+
+    async def take_over(self) -> None:
+        """Go on with the clients of the application before this one, which answers no more requests.
+
+        Where callers are asked for something else now, those who listen are asked again, and who would not be let in
+        hears no more. The others are told which lists have changed.
+        """
+        before, self._before = self._before, None
+        if before is None:
+            return
+        self._files.look_at(self.clients.server.resources)
+        if self._gate != before.server.gate:
+            await self._audience.check(lambda scope: self._gatekeeper.admit(self._gate, scope))
+        self.protocol.tell_since(before.protocol)
+
+    @property
+    def unattended(self) -> "frozenset[asyncio.Future[Any]]":
+        """What runs although no request waits for it."""
+        return self._exchange.unattended
+
+    @property
+    def listening(self) -> "frozenset[asyncio.Task[Any]]":
+        """The requests that only listen: they belong to no plan, and last as long as their callers like."""
+        return self._audience.requests
 
     def close(self) -> None:
         """End every stream and session, because the server stops; new messages are still answered."""
@@ -124,8 +185,8 @@ class McpApp:
         if isinstance(step, Reply):
             await send_reply(send, step)
         elif isinstance(step, Listen):
-            async with self._files.while_heard():
-                await self._exchange.subscribe(step, receive, send)
+            async with self._files.while_heard(), self._audience.seat(scope, principal, receive, send) as gone:
+                await self._exchange.subscribe(step, gone, send)
         else:
             await self._exchange.answer(step, receive, send, takes_stream=takes_stream)
 
@@ -135,8 +196,8 @@ class McpApp:
         if not _accepts(header(scope, b"accept"), _STREAMED):
             raise Fault(406, "not-acceptable", "The answer has no acceptable media type", f"accept `{EVENT_STREAM}`")
         await read_body(scope, receive, self._limits.body_bytes)  # what comes after it is the caller's leaving
-        async with self._files.while_heard():
-            await self._exchange.listen(session, header(scope, b"last-event-id"), receive, send)
+        async with self._files.while_heard(), self._audience.seat(scope, principal, receive, send) as gone:
+            await self._exchange.listen(session, header(scope, b"last-event-id"), gone, send)
 
     async def _delete(self, scope: Scope, _receive: Receive, send: Send, principal: Principal) -> None:
         """End a session (MCP 2025-11-25, Transports: Session Management, 5)."""

@@ -7,6 +7,8 @@ Cancellation).
 
 import asyncio
 from contextlib import aclosing
+from copy import copy
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -61,7 +63,18 @@ class Exchange:
         self._cap = cap
         self._subscriptions: set[Stream] = set()
         self._runs: set[asyncio.Future[Any]] = set()  # those nobody waits for at present
-        self._keys = 0
+        self._keys = count(1)
+
+    def successor(self, invoke: Invoke) -> "Exchange":
+        """The same, with all that is under way, running operations in another way from now on."""
+        twin = copy(self)
+        twin._invoke = invoke  # noqa: SLF001 -- its own
+        return twin
+
+    @property
+    def unattended(self) -> "frozenset[asyncio.Future[Any]]":
+        """The calls that run although nobody waits for them at present."""
+        return frozenset(self._runs)
 
     def close(self) -> None:
         """End what has no end of its own, because the server stops."""
@@ -126,8 +139,7 @@ class Exchange:
         """A stream for a call that has something to tell; that of a session can be resumed."""
         if session is None:
             return Stream()
-        self._keys += 1
-        stream = Stream(str(self._keys), is_primed=(session.version or "") >= _PRIMED)
+        stream = Stream(str(next(self._keys)), is_primed=(session.version or "") >= _PRIMED)
         session.streams[stream.key] = stream
         if len(session.streams) > _MOST_STREAMS:
             session.streams.pop(_let_go(session)).end()

@@ -79,18 +79,27 @@ class Protocol:
     between messages, so one instance serves every caller.
     """
 
-    def __init__(self, server: ServerPlan, seal: Seal | None = None, sessions: Sessions | None = None) -> None:
+    def __init__(
+        self,
+        server: ServerPlan,
+        seal: Seal | None = None,
+        sessions: Sessions | None = None,
+        changes: Changes | None = None,
+    ) -> None:
         """Prepare all that does not depend on the caller."""
         self.sessions = sessions or Sessions(time.monotonic)
-        self.changes = Changes()
+        self.changes = changes or Changes()
         self._seal = seal or Seal()
         self._eras = {era: _Era(server, era) for era in Era}
 
-    def swap(self, server: ServerPlan) -> None:
-        """Offer what another plan holds from now on, and tell clients which lists have changed."""
-        before, self._eras = self._eras, {era: _Era(server, era) for era in Era}
+    def successor(self, server: ServerPlan) -> "Protocol":
+        """What speaks for another plan with the clients of this one."""
+        return Protocol(server, self._seal, self.sessions, self.changes)
+
+    def tell_since(self, before: "Protocol") -> None:
+        """Tell clients which lists are other ones than those of the protocol this one succeeds."""
         for name, change in LISTS.items():
-            if any(before[era].lists.get(name) != self._eras[era].lists.get(name) for era in Era):
+            if any(before._eras[era].lists.get(name) != self._eras[era].lists.get(name) for era in Era):  # noqa: SLF001
                 self.changes.tell(change)
 
     def handle(self, raw: bytes, context: Context) -> Step:

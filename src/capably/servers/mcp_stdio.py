@@ -62,6 +62,17 @@ class Connection:
         self._calls: set[asyncio.Task[None]] = set()
         self._farewells: dict[Any, bytes] = {}
 
+    def swap(self, protocol: Protocol, invoke: Invoke) -> None:
+        """Answer as a successor of the protocol decides from now on, and tell the client what has changed."""
+        before, self._protocol = self._protocol, protocol
+        self._invoke = invoke
+        protocol.tell_since(before)
+
+    @property
+    def calls(self) -> "frozenset[asyncio.Task[None]]":
+        """The calls that run just now."""
+        return frozenset(self._calls)
+
     async def serve(self, lines: AsyncIterator[bytes | None], drain_s: float) -> None:
         """Answer messages until there are no more.
 
@@ -118,17 +129,17 @@ class Connection:
         elif len(self._calls) >= _MOST_AT_ONCE:
             await self._refuse(step)
         else:
-            task = asyncio.create_task(self._run(step))
+            task = asyncio.create_task(self._run(step, self._invoke))
             self._calls.add(task)
             task.add_done_callback(self._calls.discard)
             return task
         return None
 
-    async def _run(self, step: Call | Batch) -> None:
+    async def _run(self, step: Call | Batch, invoke: Invoke) -> None:
         if isinstance(step, Call):
-            await self._say((await perform(step, self._invoke, self._cap, self._say)).body)
+            await self._say((await perform(step, invoke, self._cap, self._say)).body)
             return
-        tasks = [asyncio.create_task(self._reply(item)) for item in step.steps]
+        tasks = [asyncio.create_task(self._reply(item, invoke)) for item in step.steps]
         try:
             await asyncio.wait(tasks)
         finally:
@@ -138,8 +149,8 @@ class Connection:
         if bodies:
             await self._say(msgspec.json.encode(bodies))
 
-    async def _reply(self, step: Reply | Call) -> Reply:
-        return await perform(step, self._invoke, self._cap, self._say) if isinstance(step, Call) else step
+    async def _reply(self, step: Reply | Call, invoke: Invoke) -> Reply:
+        return await perform(step, invoke, self._cap, self._say) if isinstance(step, Call) else step
 
     async def _refuse(self, step: Call | Batch) -> None:
         error = ProtocolError(INTERNAL_ERROR, f"Internal error: more than {_MOST_AT_ONCE} calls at once")

@@ -26,18 +26,26 @@ class FileWatch:
 
     def __init__(self, resources: Sequence[ResourcePlan], changes: Changes, period_s: float = _PERIOD_S) -> None:
         """Prepare; nothing is watched before somebody listens."""
-        self._resources = tuple(resource for resource in resources if resource.path is not None)
+        self._resources = _files(resources)
         self._changes = changes
         self._period_s = period_s
         self._listening = 0
         self._task: asyncio.Task[None] | None = None
 
+    def look_at(self, resources: Sequence[ResourcePlan]) -> None:
+        """Watch the files of these resources from now on."""
+        self._resources = _files(resources)
+        self._start()
+
+    def _start(self) -> None:
+        if self._task is None and self._listening and self._resources:
+            self._task = asyncio.ensure_future(self._watch())
+
     @asynccontextmanager
     async def while_heard(self) -> AsyncIterator[None]:
         """Watch while the context lasts; several may overlap."""
         self._listening += 1
-        if self._task is None and self._resources:
-            self._task = asyncio.ensure_future(self._watch())
+        self._start()
         try:
             yield
         finally:
@@ -75,3 +83,7 @@ class FileWatch:
                     except (FileError, OSError):
                         found = None
                     yield uri, (found.st_mtime_ns, found.st_size) if found is not None else None
+
+
+def _files(resources: Sequence[ResourcePlan]) -> tuple[ResourcePlan, ...]:
+    return tuple(resource for resource in resources if resource.path is not None)

@@ -49,6 +49,13 @@ class Gatekeeper:
         self._nonces = Nonces(clock)
         self._checkers: dict[OAuthGate, TokenChecker] = {}
 
+    def ask_with(self, fetch: Fetch) -> None:
+        """Ask authorization servers in another way from now on; what is remembered stays."""
+        self._fetch = fetch
+
+    async def _ask(self, request: Request) -> Reply:
+        return await self._fetch(request)
+
     def prepare(self, server: ServerPlan) -> None:
         """Load what the gates of a server need, before its first caller waits for it."""
         for gate in (server.gate, *(operation.gate for operation in server.operations)):
@@ -61,7 +68,7 @@ class Gatekeeper:
             # It brings a JOSE library, which only documents with such a gate shall wait for.
             from capably.servers.gatekeeper.validators import TokenChecker  # noqa: PLC0415
 
-            found = self._checkers[gate] = TokenChecker(gate, self._fetch, self._clock)
+            found = self._checkers[gate] = TokenChecker(gate, self._ask, self._clock)
         return found
 
     async def admit(self, gate: Gate | None, scope: Scope, needed: Collection[str] = ()) -> Principal:
