@@ -10,9 +10,8 @@ from capably.examine import Examined
 from capably.plan.control import Control, is_open_to_others
 from capably.plan.gate import Gate, bearer_gate
 from capably.plan.operation import Kind, ServerPlan
-from capably.settings import Settings
+from capably.settings import CONTROL, Settings
 
-NAMESPACE: Final = "control"
 _NOWHERE: Final = Span("--control", 1, 1, 1, 1)
 
 
@@ -31,7 +30,8 @@ def control_server(examined: Sequence[Examined], settings: Settings) -> ServerPl
         return None
     plan = declared or _everything(examined)
     gate: Gate | None = bearer_gate(asked.token) if asked.token else plan.gate
-    plan = replace(plan, address=asked.host or plan.address, port=asked.port, gate=gate)
+    port = asked.port or settings.ports.get(plan.namespace, 0)
+    plan = replace(plan, address=asked.host or plan.address, port=port, gate=gate)
     if is_open_to_others(plan.address, has_gate=gate is not None):
         message = f"--control: other machines could reach {plan.address} without being asked who they are"
         advice = "add --control-token-env NAME (a variable that holds a token), or `authentication` in the document"
@@ -70,7 +70,7 @@ def _everything(examined: Sequence[Examined]) -> ServerPlan:
     titles = [item.compiled.plan.title for item in examined if item.compiled is not None]
     return ServerPlan(
         kind=Kind.CONTROL,
-        namespace=NAMESPACE,
+        namespace=CONTROL,
         address=None,
         port=0,
         description="",

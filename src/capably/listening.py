@@ -26,8 +26,8 @@ def bind(host: str, port: int, what: str, option: str) -> Iterator[socket.socket
         yield sock
 
 
-def bound(host: str, port: int, what: str, option: str) -> socket.socket:
-    """A listening socket.
+def bound(host: str, port: int, what: str, option: str, *, is_shared: bool = False) -> socket.socket:
+    """A listening socket; with ``is_shared`` other processes of this user may listen on the same address.
 
     Raises:
         CommandError: the address is taken or cannot be used; the message names the server and the option that
@@ -40,6 +40,8 @@ def bound(host: str, port: int, what: str, option: str) -> socket.socket:
         message = f"{what} cannot listen on {host}: {problem.strerror or problem}"
         raise CommandError(message, "name an address of this machine with --host ADDR") from problem
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if is_shared:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind(address)
         sock.listen(2048)

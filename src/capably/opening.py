@@ -51,6 +51,11 @@ def control_address(control: ServerPlan) -> Address:
     return Address(control.address or "127.0.0.1", control.port, "" if control.port else control.namespace)
 
 
+def named(server: ServerPlan) -> str:
+    """A server in messages."""
+    return f"the {server.kind.value} server `{server.namespace}`"
+
+
 async def open_documents(files: Sequence[Path], settings: Settings) -> list[Examined]:
     """Examine documents for serving.
 

@@ -16,16 +16,18 @@ from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
 from capably.generation import Backing, Generation, is_same
 from capably.observing import telemetry_of
-from capably.opening import accepted, control_address, examine_all
+from capably.opening import Address, accepted, control_address, examine_all
 from capably.plan.caller import Invoke
 from capably.plan.operation import ServerPlan
 from capably.plan.watch import Watch
+from capably.relay import Neighbours
 from capably.scripts.governance import Governance
 from capably.scripts.sandboxes import Sandboxes
 from capably.scripts.switchboard import Switchboard
+from capably.seat import STATE_KEY
 from capably.servers.control import Instruments
 from capably.servers.desk import Difference, Document, Listener, Standing, Verdict
-from capably.servers.http import Closing
+from capably.servers.http import Application, Closing
 from capably.servers.mcp_state import Seal
 from capably.settings import Settings, shown
 from capably.succession import Left, Process, Succession, bound_for, tls_for
@@ -33,8 +35,7 @@ from capably.telemetry.redaction import Redactor
 
 _log = logging.getLogger("capably.service")
 
-STATE_KEY: Final = "CAPABLY_STATE_KEY"
-"""The environment variable with the keys of what MCP clients keep for a server, separated by white space."""
+DOOR: Final = Address("", 0, "the door of a worker")
 
 Sources: TypeAlias = Callable[[], tuple[Sequence[Path], Settings]]
 """Says which documents to serve now, and how. Raises :class:`CommandError` when there are none."""
@@ -77,6 +78,8 @@ class Service:
         self._process = Process(
             self, self._sandboxes.run_script, _seal(settings), stop or asyncio.Event(), self.telemetry
         )
+        if settings.seat is not None:
+            self._process.neighbours = Neighbours(settings.seat, self._entry_of)
 
     @property
     def generation(self) -> int:
@@ -137,6 +140,10 @@ class Service:
             if self.telemetry is not None:
                 await stack.enter_async_context(self.telemetry)
             await stack.enter_async_context(self._sandboxes)
+            neighbours = self._process.neighbours
+            if neighbours is not None:
+                await stack.enter_async_context(neighbours)
+                self._process.listenings[DOOR] = neighbours.door
             async with Succession(self._process, self._generation, self._first, self._settings) as succession:
                 await succession.start()
                 self._settle(succession)
@@ -145,13 +152,17 @@ class Service:
 
     async def _controlled(self, stack: AsyncExitStack) -> ControlServing | None:
         control, settings = self._control_plan, self._settings
-        if control is None:
+        if control is None or (settings.seat is not None and not settings.seat.is_first):
             return None
-        sock = bound_for(control, control_address(control))
+        sock = bound_for(control, control_address(control), settings)
         stack.callback(sock.close)
         instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, shown(settings))
         serving = ControlServing(control, sock, tls_for(control, settings), instruments, settings)
         return await stack.enter_async_context(serving)
+
+    def _entry_of(self, namespace: str) -> Application | None:
+        """What answers for a server, for another worker that has a request for it."""
+        return next((item.entry for item in self._generation.served if item.plan.namespace == namespace), None)
 
     def _governance(self) -> Governance:
         """What the first document with anything to say of scripts says."""

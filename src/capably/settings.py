@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from capably.plan.operation import CertificateFiles
 from capably.plan.variables import Given
 from capably.scripts.governance import ScriptSwitches
+from capably.seat import Seat
 from capably.servers.http import Limits
 from capably.upstream.client import ClientLimits
+
+CONTROL: Final = "control"
+"""The name of the control server where no document names one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Settings:
     ``drain_s`` is how long open requests may take to end when a server stops, ``patience_s`` how long those that were
     open when documents were reloaded may go on with the documents they began with, both in seconds. ``control`` asks
     for a control server, or moves the declared one; ``host`` never moves it. ``access_log`` writes each request to the
-    log.
+    log. ``seat`` is set in one of several workers that serve the same.
     """
 
     given: Given = field(default_factory=Given)
@@ -50,6 +54,7 @@ class Settings:
     scripts: ScriptSwitches = field(default_factory=ScriptSwitches)
     control: ControlSettings | None = None
     access_log: bool = False
+    seat: Seat | None = None
 
 
 def shown(settings: Settings) -> dict[str, Any]:

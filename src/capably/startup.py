@@ -6,7 +6,7 @@ from capably.diagnostics import did_you_mean
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
 from capably.plan.variables import Variable, VariableKind
-from capably.settings import Settings
+from capably.settings import CONTROL, Settings
 
 
 def missing_values(examined: Sequence[Examined]) -> CommandError | None:
@@ -48,6 +48,7 @@ def unknown_names(examined: Sequence[Examined], settings: Settings) -> CommandEr
         entry.namespace for item in examined if item.capability is not None for entry in item.capability.consumes
     }
     servers = {server.namespace for item in compiled for server in (*item.plan.servers, item.plan.control) if server}
+    servers |= {CONTROL} if settings.control is not None else set()
     checks: tuple[tuple[str, Mapping[str, object], Iterable[str], str], ...] = (
         ("--set", settings.given.sets, variables, "no variable"),
         ("--upstream", settings.given.upstreams, consumed, "no consumed namespace"),

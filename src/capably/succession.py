@@ -21,9 +21,10 @@ from capably.examine import Examined
 from capably.generation import Backing, Generation, Served, documents_of, is_same
 from capably.listening import Entrance, Listening, bound, tls_context
 from capably.observing import title_of
-from capably.opening import Address, address_of, servers_of
+from capably.opening import Address, address_of, named, servers_of
 from capably.plan.loopback import is_loopback
-from capably.plan.operation import ServerPlan
+from capably.plan.operation import Kind, ServerPlan
+from capably.relay import Neighbours, SessionRelay
 from capably.runtime import RunScript
 from capably.servers.desk import Desk
 from capably.servers.gatekeeper import with_metadata
@@ -37,13 +38,18 @@ from capably.telemetry import Telemetry
 
 @dataclass(slots=True)
 class Process:
-    """What outlives every generation. ``awaited`` are the requests that some generation before this one waits for."""
+    """What outlives every generation.
+
+    ``neighbours`` are the other workers, where there are any. ``awaited`` are the requests that some generation before
+    this one waits for.
+    """
 
     desk: Desk
     run_script: RunScript
     seal: Seal
     stop: asyncio.Event
     telemetry: Telemetry | None = None
+    neighbours: Neighbours | None = None
     listenings: dict[Address, Listening] = field(default_factory=dict)
     stdio: StdioServing | None = None
     awaited: "WeakSet[asyncio.Future[Any]]" = field(default_factory=WeakSet)
@@ -129,7 +135,7 @@ class Succession:
         if address not in listenings and address not in self._sockets:
             # Another protocol at an address that is ours already: binding it twice would fail.
             other = listenings.get(replace(address, is_private=not address.is_private))
-            sock = bound_for(server, address) if other is None else other.another_socket()
+            sock = bound_for(server, address, self._settings) if other is None else other.another_socket()
             self._stack.callback(sock.close)
             self._sockets[address] = sock
         tls, files = tls_for(server, self._settings), self._settings.tls or server.tls
@@ -164,6 +170,8 @@ class Succession:
         entry, telemetry = with_metadata(application, server, limits), self._process.telemetry
         if telemetry is not None:
             entry = telemetry.around(entry, server, title_of(backing.document))
+        if self._process.neighbours is not None and server.kind is Kind.MCP:
+            entry = SessionRelay(server.namespace, entry, self._process.neighbours, limits.body_bytes)
         return Served(server, backing, address, "", application, entry)
 
     async def start(self) -> None:
@@ -241,14 +249,14 @@ def _check_stdio(before: Generation, servers: Sequence[ServerPlan]) -> None:
         raise CommandError(message, "start it anew")
 
 
-def bound_for(server: ServerPlan, address: Address) -> socket.socket:
+def bound_for(server: ServerPlan, address: Address, settings: Settings) -> socket.socket:
     """A listening socket for a server.
 
     Raises:
         CommandError: the address is taken or cannot be used.
     """
-    what = f"the {server.kind.value} server `{server.namespace}`"
-    return bound(address.host, address.port, what, f"--port {server.namespace}=PORT")
+    option = f"--port {server.namespace}=PORT"
+    return bound(address.host, address.port, named(server), option, is_shared=settings.seat is not None)
 
 
 def tls_for(server: ServerPlan, settings: Settings) -> ssl.SSLContext | None:
@@ -260,4 +268,4 @@ def tls_for(server: ServerPlan, settings: Settings) -> ssl.SSLContext | None:
     files = settings.tls or server.tls
     if files is None:
         return None
-    return tls_context(files.certificate, files.key, f"the {server.kind.value} server `{server.namespace}`")
+    return tls_context(files.certificate, files.key, named(server))

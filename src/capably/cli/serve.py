@@ -20,6 +20,7 @@ from capably.cli.options import (
     script_options,
     switches_from,
 )
+from capably.cli.workers import check_workers, supervised, take_seat, workers_option
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 )
 @control_options
 @script_options
+@workers_option
 @click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
     "--timeout",
@@ -81,6 +83,7 @@ def serve(
     control_token: str | None,
     no_scripts: bool,
     script_languages: str | None,
+    workers: int,
     strict: bool,
     timeout_s: float,
 ) -> None:
@@ -99,13 +102,15 @@ def serve(
       capably serve fleet.yaml --control 9090
     """
     from capably.loop import run_until_signal
+    from capably.seat import Seat
     from capably.settings import Settings
     from capably.upstream.client import ClientLimits
 
     stdio, files = _told_apart(stdio, files)
+    seat = Seat.taken()
     settings = Settings(
         given=given_from(sets, upstreams),
-        ports=ports_from(ports),
+        ports={**ports_from(ports), **(seat.ports if seat is not None else {})},
         host=host,
         tls=_certificate(tls_cert, tls_key),
         stdio=stdio,
@@ -113,8 +118,10 @@ def serve(
         client=ClientLimits(answer_s=timeout_s),
         scripts=switches_from(script_languages, no_scripts=no_scripts),
         control=control_from(control, control_token),
+        seat=seat,
     )
-    run_until_signal(lambda stop: _serve(files, settings, stop))
+    check_workers(workers, settings)
+    run_until_signal(lambda stop: _serve(files, settings, workers, stop))
 
 
 def _told_apart(stdio: str | None, files: tuple[Path, ...]) -> tuple[str | None, tuple[Path, ...]]:
@@ -159,7 +166,7 @@ def _port(name: str, text: str) -> tuple[str, int]:
     return name, int(text)
 
 
-async def _serve(files: Sequence[Path], settings: "Settings", stop: asyncio.Event) -> None:
+async def _serve(files: Sequence[Path], settings: "Settings", workers: int, stop: asyncio.Event) -> None:
     from capably.app import RefusedError, open_documents, running
 
     try:
@@ -167,8 +174,14 @@ async def _serve(files: Sequence[Path], settings: "Settings", stop: asyncio.Even
     except RefusedError as refused:
         show_errors(refused.examined)
         raise
+    if settings.seat is not None:
+        async with running(documents, settings, stop):
+            take_seat(settings.seat, stop)
+            await stop.wait()
+        return
     show_errors([document for document in documents if document.has_errors])
-    async with running(documents, settings, stop) as listeners:
+    served = running(documents, settings, stop) if workers == 1 else supervised(documents, settings, workers)
+    async with served as listeners:
         show_listeners(documents, listeners)
         await stop.wait()
         hint("stopping: open requests may end")

@@ -7,7 +7,7 @@ event stream is handed on as it arrives. A cancelled call closes its connection.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urljoin
@@ -43,11 +43,16 @@ class ClientLimits:
 class Client:
     """A pool of upstream connections; an async context manager that closes them."""
 
-    def __init__(self, limits: ClientLimits) -> None:
-        """Keep the limits; connections are opened when they are needed."""
+    def __init__(self, limits: ClientLimits, proxies: Mapping[str, str] | None = None) -> None:
+        """Keep the limits; connections are opened when they are needed.
+
+        Args:
+            limits: of each call.
+            proxies: URLs by scheme, instead of those the environment names.
+        """
         self._limits = limits
         self._pool = Pool(limits.connect_s)
-        self._proxies = getproxies()
+        self._proxies = getproxies() if proxies is None else proxies
         self._ways: dict[tuple[str, ResumingContext | None], Way] = {}
 
     async def __aenter__(self) -> Self:
