@@ -15,6 +15,7 @@ RUN := .venv/.stamp-run
 DEV := .venv/.stamp-dev
 SUITE := build/conformance/.stamp
 CLIENTS := build/threads-clients/.stamp
+AXE := build/axe/.stamp
 
 help:
 	@echo 'capably runs capability documents: one YAML file becomes REST servers and MCP tools.'
@@ -39,7 +40,7 @@ setup: $(DEV)
 run: $(RUN)
 	@$(BIN)/capably demo $(ARGS)
 
-test: $(DEV)
+test: $(DEV) $(if $(shell command -v npm),$(AXE))
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(DEV)
@@ -100,6 +101,14 @@ $(CLIENTS): $(addprefix tests/threads/clients/,requirements.txt package.json pac
 	@{ test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --python $(@D)/venv/bin/python --require-hashes -r $<; } || \
 	  $(@D)/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@cp $(filter %.json,$^) $(@D)
+	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error >/dev/null
+	@touch $@
+
+# The rules of accessibility that pages are held to, by npm.
+$(AXE): tests/console/tools/package.json tests/console/tools/package-lock.json
+	@echo 'installing axe-core'
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
 	@cd $(@D) && npm ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 

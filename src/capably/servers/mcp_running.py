@@ -34,7 +34,7 @@ async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Repl
             work = call.work
             if isinstance(work, Dialogue):
                 return call.end(await work.hold(caller))
-            return call.answer(work, await _collected(await invoke(work.operation, work.inputs, caller), cap))
+            return call.answer(work, await collected(await invoke(work.operation, work.inputs, caller), cap))
     except InputRequiredError as needed:
         return call.come_again(needed.questions, Memory(caller.journal, call.memory.answers))
     except Fault as fault:
@@ -64,7 +64,7 @@ def _cancellable(call: Call) -> Iterator[None]:
             del session.running[request_id]
 
 
-async def _collected(outcome: Outcome, cap: int) -> Outcome:
+async def collected(outcome: Outcome, cap: int) -> Outcome:
     """The outcome with its stream, if it has one, read to the end and closed.
 
     Raises:

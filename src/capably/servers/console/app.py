@@ -1,0 +1,239 @@
+"""The console as a part of a control server: the page at ``/``, its files and its JSON below ``/console/``.
+
+Whoever mounts it asks callers who they are, for everything but what :meth:`Console.is_public` names.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+from capably.plan.caller import Response
+from capably.plan.gate import Gate, SecretGate
+from capably.plan.gate_oauth2 import OAuthGate
+from capably.plan.operation import Operation, ServerPlan
+from capably.plan.outcome import Fault
+from capably.servers.console.assets import PAGE, SAFETY, send_asset
+from capably.servers.console.hiding import hidden, hide_of
+from capably.servers.console.overview import asked, key_of, overview
+from capably.servers.console.pulse import Reloads, pulse, trace_json, traces_json
+from capably.servers.console.sources import sources, verdict_json
+from capably.servers.console.trial import Trial
+from capably.servers.desk import Desk
+from capably.servers.http import Limits, Receive, Scope, Send, header, read_body, send_body, until_answered
+from capably.telemetry.telemetry import Telemetry
+
+Answer: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+BELOW: Final = "/console/"
+STATIC: Final = "/console/static/"
+_ACCESS: Final = "access.json"
+_MOST_TRIALS: Final = 50
+
+
+class _Try(msgspec.Struct, frozen=True):
+    """What the page sends to try an operation."""
+
+    server: str
+    operation: str
+    inputs: dict[str, Any] = {}
+
+
+class _Given(msgspec.Struct, frozen=True):
+    """What the page sends when a person has answered a question of a flow."""
+
+    trial: str
+    question: str
+    action: str
+    content: dict[str, Any] = {}
+
+
+class Console:
+    """The console of one process."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        telemetry: Telemetry | None,
+        limits: Limits,
+        gate: Gate | None = None,
+        *,
+        may_reload: bool = True,
+    ) -> None:
+        """Know what to show.
+
+        Args:
+            desk: the process.
+            telemetry: what was recorded; ``None`` when nothing is.
+            limits: caps of the control server.
+            gate: what the control server asks of its callers, for the page to ask people for it.
+            may_reload: whether the page may have documents looked at and taken up again.
+        """
+        self._desk = desk
+        self._telemetry = telemetry
+        self._limits = limits
+        self._gate = gate
+        self._may_reload = may_reload
+        self._reloads = Reloads(desk)
+        self._trials: dict[str, Trial] = {}
+        self._reads: dict[str, Callable[[], Any]] = {
+            "overview.json": self._overview,
+            "sources.json": lambda: sources(desk),
+            "pulse.json": lambda: pulse(desk, self._reloads, telemetry),
+            "reloads.json": lambda: self._reloads.told(desk),
+            "traces.json": lambda: traces_json(telemetry) if telemetry is not None else {"traces": None},
+        }
+        self._does: dict[str, Answer] = {"try": self._try, "answer": self._given}
+        if may_reload:
+            self._does |= {"reload": self._reload, "validate": self._validate}
+
+    def close(self) -> None:
+        """Stop listening to reloads."""
+        self._reloads.close()
+
+    @staticmethod
+    def has(path: str) -> bool:
+        """Whether a path is the console's."""
+        return path == "/" or path.startswith(BELOW)
+
+    def is_public(self, path: str) -> bool:
+        """Whether a path is answered without asking who calls.
+
+        Browsers cannot send tokens before a page has asked for them, so the page and its files, which tell nothing, are
+        open where callers need a bearer token or an API key. Basic and digest are the browser's own affair.
+        """
+        by_page = isinstance(self._gate, OAuthGate) or (
+            isinstance(self._gate, SecretGate) and self._gate.scheme != "Basic"
+        )
+        return by_page and (path == "/" or path.startswith(STATIC))
+
+    async def respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for a path of the console.
+
+        Raises:
+            Fault: there is no such path, it is asked for in a way it is not answered, or by another page.
+        """
+        path, method = scope["path"], scope["method"]
+        is_reading = method in {"GET", "HEAD"}
+        if path == "/" or path.startswith(STATIC):
+            _check_method(path, is_reading=is_reading, allowed="GET, HEAD")
+            await self._file(scope, send, path)
+            return
+        name = path.removeprefix(BELOW)
+        if name in self._does:
+            _check_method(path, is_reading=method == "POST", allowed="POST")
+            _check_page(scope)
+            await self._does[name](scope, receive, send)
+            return
+        _check_method(path, is_reading=is_reading, allowed="GET, HEAD")
+        await _send_json(send, self._read(name), head=method == "HEAD")
+
+    async def _file(self, scope: Scope, send: Send, path: str) -> None:
+        name = path.removeprefix(STATIC) if path != "/" else PAGE
+        if name == _ACCESS:
+            await _send_json(send, asked(self._gate))
+        elif not await send_asset(scope, send, name):
+            raise _missing(path)
+
+    def _read(self, name: str) -> Any:
+        read = self._reads.get(name)
+        if read is not None:
+            return read()
+        trace_id = name.removeprefix("traces/").removesuffix(".json")
+        found = trace_json(self._telemetry, trace_id) if self._telemetry is not None else None
+        if found is None:
+            raise _missing(BELOW + name)
+        return found
+
+    def _overview(self) -> Any:
+        return {**overview(self._desk), "may_reload": self._may_reload, "records": self._telemetry is not None}
+
+    async def _try(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked_for = await self._body(scope, receive, _Try)
+        server, operation = self._found(asked_for)
+        if len(self._trials) >= _MOST_TRIALS:
+            raise Fault(429, "too-many-trials", "Too many operations are being tried", "wait until one has ended")
+        trial = Trial(operation, hide_of(self._desk.documents))
+        self._trials[trial.id] = trial
+        try:
+            await until_answered(scope, receive, self._told(trial, server, asked_for.inputs, send))
+        finally:
+            del self._trials[trial.id]
+
+    async def _told(self, trial: Trial, server: ServerPlan, inputs: dict[str, Any], send: Send) -> None:
+        headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
+        headers += [(name.encode(), value.encode()) for name, value in SAFETY]
+        invoke = self._desk.invoke_for(server, trial)
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for event in trial.run(invoke, inputs):
+            line = msgspec.json.encode(event, enc_hook=str) + b"\n"
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _found(self, asked_for: _Try) -> tuple[ServerPlan, Operation]:
+        servers = [server for document in self._desk.documents for server in document.plan.servers]
+        server = next((item for item in servers if item.namespace == asked_for.server), None)
+        operations = server.operations if server is not None else ()
+        operation = next((item for item in operations if key_of(item) == asked_for.operation), None)
+        if server is None or operation is None:
+            detail = f"`{asked_for.server}` has no `{asked_for.operation}` any more: the document was reloaded"
+            raise Fault(404, "no-operation", "There is no such operation", detail)
+        return server, operation
+
+    async def _given(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = await self._body(scope, receive, _Given)
+        trial = self._trials.get(given.trial)
+        if trial is None or not trial.respond(given.question, Response(given.action, given.content)):
+            raise Fault(409, "not-asked", "Nobody waits for this answer", "the call has ended, or was answered already")
+        await send_body(send, 204, None, b"", SAFETY)
+
+    async def _reload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._body(scope, receive, dict)
+        await self._send_verdict(send, verdict_json(await self._desk.reload()))
+
+    async def _validate(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._body(scope, receive, dict)
+        await self._send_verdict(send, verdict_json(await self._desk.validate()))
+
+    async def _send_verdict(self, send: Send, told: Any) -> None:
+        await _send_json(send, hidden(told, hide_of(self._desk.documents)))
+
+    async def _body(self, scope: Scope, receive: Receive, kind: type[Any]) -> Any:
+        body = await read_body(scope, receive, self._limits.body_bytes)
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.DecodeError as problem:
+            raise Fault(400, "malformed-body", "The body cannot be read", str(problem)) from None
+
+
+def _missing(path: str) -> Fault:
+    return Fault(404, "no-route", "Nothing has this path", f"the console has no {path}")
+
+
+def _check_method(path: str, *, is_reading: bool, allowed: str) -> None:
+    if not is_reading:
+        headers = (("allow", allowed),)
+        detail = f"{path} answers to {allowed}"
+        raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=headers)
+
+
+def _check_page(scope: Scope) -> None:
+    """Refuse what a page of another origin could make a browser send, with the credentials it knows.
+
+    JSON cannot be sent across origins without being asked for first (Fetch standard, section 2.2.2), and what asks is
+    refused; browsers also say where a request comes from (Fetch Metadata, section 2.3).
+    """
+    media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Fault(415, "unsupported-media-type", "The body has to be JSON", "send content-type: application/json")
+    origin, host = header(scope, b"origin"), header(scope, b"host")
+    site = header(scope, b"sec-fetch-site") or "none"
+    if site not in {"same-origin", "none"} or (origin is not None and urlsplit(origin).netloc != host):
+        detail = "only the console's own page may do that"
+        raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
+
+
+async def _send_json(send: Send, value: Any, *, head: bool = False) -> None:
+    body = msgspec.json.encode(value, enc_hook=str)
+    await send_body(send, 200, "application/json", body, (*SAFETY, ("cache-control", "no-store")), head=head)

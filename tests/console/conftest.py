@@ -1,0 +1,246 @@
+"""A console in front of real documents, and a browser that looks at it."""
+
+import asyncio
+import http.client
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from capably.app import Service, open_documents
+from capably.capabilities import THREADS_RUNS
+from capably.listening import QuietServer, bind, serving
+from capably.plan.gate import Gate
+from capably.plan.outcome import Fault
+from capably.plan.variables import Given
+from capably.servers.console import Console
+from capably.servers.gatekeeper import Gatekeeper
+from capably.servers.http import Limits, Receive, Scope, Send, check_origin, send_fault
+from capably.settings import Settings
+from capably.telemetry.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from tests.conftest import Upstream
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+REST, MCP = "aimlapi-threads-runs-rest", "aimlapi-threads-runs-mcp"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the console answered; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.body.splitlines()]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A console that runs, and the process it shows."""
+
+    url: str
+    service: Service
+    loop: asyncio.AbstractEventLoop
+
+    def ask(self, path: str, body: Any = None, *, method: str = "", headers: Mapping[str, str] | None = None) -> Answer:
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=20)
+        sent = {"content-type": "application/json"} if body is not None else {}
+        data = json.dumps(body).encode() if body is not None else None
+        try:
+            connection.request(method or ("POST" if data else "GET"), path, data, sent | dict(headers or {}))
+            response = connection.getresponse()
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        finally:
+            connection.close()
+
+    def tried(self, server: str, operation: str, inputs: Mapping[str, Any]) -> list[Any]:
+        """The events of a call."""
+        return self.ask("/console/try", {"server": server, "operation": operation, "inputs": inputs}).lines
+
+    def run(self, work: Any) -> Any:
+        """Do something in the loop of the process."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def call(self, server: str, key: str) -> str:
+        """The address of the page of an operation."""
+        return f"{self.url}#/call/{quote(server, safe='')}/{quote(key, safe='')}"
+
+
+Show = Callable[..., Shown]
+
+
+@contextmanager
+def shown(files: list[Path], given: Given, gate: Gate | None) -> Iterator[Shown]:
+    loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
+    found: list[Shown] = []
+    broken: list[BaseException] = []
+
+    async def serve() -> None:
+        async with AsyncExitStack() as stack:
+            documents = await open_documents(files, Settings(given=given, strict=False))
+            names = [server.namespace for item in documents if item.compiled for server in item.compiled.plan.servers]
+            settings = Settings(given=given, ports=dict.fromkeys(names, 0))
+            service = await stack.enter_async_context(Service(documents, settings))
+            sock = stack.enter_context(bind("127.0.0.1", 0, "the console", ""))
+            console = Console(service, Telemetry(), Limits(), gate)
+            stack.callback(console.close)
+            app = mounted(console, gate)
+            await stack.enter_async_context(serving(QuietServer(app, 1.0), sock))
+            found.append(Shown(f"http://127.0.0.1:{sock.getsockname()[1]}/", service, loop))
+            ready.set()
+            await over.wait()
+
+    def work() -> None:
+        try:
+            loop.run_until_complete(serve())
+        except BaseException as problem:  # noqa: BLE001 -- told to the test, which waits
+            broken.append(problem)
+        finally:
+            ready.set()
+            loop.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(20)
+    if broken:
+        raise broken[0]
+    try:
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(20)
+
+
+def mounted(console: Console, gate: Gate | None) -> Any:
+    """The console as a control server mounts it."""
+    keeper = Gatekeeper()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            check_origin(scope, Limits())
+            if not console.is_public(scope["path"]):
+                await keeper.admit(gate, scope)
+            await console.respond(scope, receive, send)
+        except Fault as fault:
+            await send_fault(send, fault)
+
+    return app
+
+
+@pytest.fixture
+def show(upstream: "Upstream", key: str) -> Iterator[Show]:
+    """Show the console of documents; without any, that of the bundled one in front of the upstream."""
+    with ExitStack() as stack:
+
+        def show(*files: Path, gate: Gate | None = None, upstream_at: str = "", **sets: str) -> Shown:
+            values = {"baseurl": upstream_at or upstream.address, "AIMLAPI_API_KEY": key} if not files else {}
+            given = Given(sets=values | sets)
+            return stack.enter_context(shown(list(files) or [THREADS_RUNS], given, gate))
+
+        yield show
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, driven by Playwright."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not there: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Complaints:
+    """What a browser had to complain about while it looked at pages."""
+
+    found: list[str] = field(default_factory=list)
+    allowed: list[str] = field(default_factory=list)
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.found.append(f"{message.type}: {message.text}")
+
+    def left(self) -> list[str]:
+        return [text for text in self.found if not any(part in text for part in self.allowed)]
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    return Complaints()
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
+    """Open a page: with nothing to complain about in its console, and nothing asked of another host than its own."""
+    contexts = []
+
+    def open_page(url: str, *, width: int = 1280, height: int = 900, **options: Any) -> Page:
+        own = urlsplit(url).netloc
+
+        def own_only(request: Request) -> None:
+            if urlsplit(request.url).netloc != own and not request.url.startswith("data:"):
+                complaints.found.append(f"foreign request: {request.url}")
+
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", complaints.hear)
+        page.on("pageerror", lambda error: complaints.found.append(f"error: {error}"))
+        page.on("request", own_only)
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', e => console.error(`policy: ${e.violatedDirective}`))"
+        )
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints.left() == []
+
+
+AXE = Path(__file__).parents[2] / "build" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def flaws() -> Callable[[Page], list[str]]:
+    """What axe-core has to say of a page by the rules of WCAG 2.2, levels A and AA."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there: make build/axe/.stamp (it needs npm)")
+    rules = AXE.read_text()
+
+    def flaws(page: Page) -> list[str]:
+        page.evaluate(rules)
+        found = page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        )
+        return [
+            f"{item['id']}: {node['target']} {node['failureSummary']}"
+            for item in found["violations"]
+            for node in item["nodes"]
+        ]
+
+    return flaws
