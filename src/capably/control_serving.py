@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Self
 
 from capably.listening import Entrance, Listening
+from capably.plan.control import RELOAD, Control
 from capably.plan.loopback import is_loopback
 from capably.plan.operation import ServerPlan
 from capably.runtime import Runtime
+from capably.servers.console import Console
 from capably.servers.control import ControlServer, Instruments
 from capably.servers.desk import Listener
 from capably.servers.gatekeeper import Gatekeeper, with_metadata
@@ -34,7 +36,9 @@ class ControlServing:
         keeper = Gatekeeper(self._runtime.fetch)
         keeper.prepare(plan)
         limits = replace(settings.limits, local_only=is_loopback(sock.getsockname()[0]))
-        self._server = ControlServer(plan, instruments, limits, keeper)
+        may_reload = RELOAD in (plan.control or Control()).allows
+        page = Console(instruments.desk, instruments.telemetry, limits, plan.gate, may_reload=may_reload)
+        self._server = ControlServer(plan, instruments, limits, keeper, page)
         entrance = Entrance(with_metadata(self._server, plan, limits))
         self._listening = Listening(sock, entrance, settings.drain_s, tls)
         self._stack = AsyncExitStack()
