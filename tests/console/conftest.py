@@ -6,7 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +17,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 
 from capably.app import Service, open_documents
 from capably.capabilities import THREADS_RUNS
-from capably.listening import QuietServer, bind, serving
-from capably.plan.gate import Gate
-from capably.plan.outcome import Fault
+from capably.plan.operation import Kind
 from capably.plan.variables import Given
-from capably.servers.console import Console
-from capably.servers.gatekeeper import Gatekeeper
-from capably.servers.http import Limits, Receive, Scope, Send, check_origin, send_fault
-from capably.settings import Settings
-from capably.telemetry.telemetry import Telemetry
+from capably.settings import ControlSettings, Settings
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -87,23 +81,15 @@ Show = Callable[..., Shown]
 
 
 @contextmanager
-def shown(files: list[Path], given: Given, gate: Gate | None) -> Iterator[Shown]:
+def shown(files: list[Path], settings: Settings) -> Iterator[Shown]:
     loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
     found: list[Shown] = []
     broken: list[BaseException] = []
 
     async def serve() -> None:
-        async with AsyncExitStack() as stack:
-            documents = await open_documents(files, Settings(given=given, strict=False))
-            names = [server.namespace for item in documents if item.compiled for server in item.compiled.plan.servers]
-            settings = Settings(given=given, ports=dict.fromkeys(names, 0))
-            service = await stack.enter_async_context(Service(documents, settings))
-            sock = stack.enter_context(bind("127.0.0.1", 0, "the console", ""))
-            console = Console(service, Telemetry(), Limits(), gate)
-            stack.callback(console.close)
-            app = mounted(console, gate)
-            await stack.enter_async_context(serving(QuietServer(app, 1.0), sock))
-            found.append(Shown(f"http://127.0.0.1:{sock.getsockname()[1]}/", service, loop))
+        async with Service(await open_documents(files, settings), settings) as service:
+            url = next(item.url for item in service.listeners if item.kind is Kind.CONTROL)
+            found.append(Shown(f"{url}/", service, loop))
             ready.set()
             await over.wait()
 
@@ -128,31 +114,17 @@ def shown(files: list[Path], given: Given, gate: Gate | None) -> Iterator[Shown]
         thread.join(20)
 
 
-def mounted(console: Console, gate: Gate | None) -> Any:
-    """The console as a control server mounts it."""
-    keeper = Gatekeeper()
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            check_origin(scope, Limits())
-            if not console.is_public(scope["path"]):
-                await keeper.admit(gate, scope)
-            await console.respond(scope, receive, send)
-        except Fault as fault:
-            await send_fault(send, fault)
-
-    return app
-
-
 @pytest.fixture
 def show(upstream: "Upstream", key: str) -> Iterator[Show]:
     """Show the console of documents; without any, that of the bundled one in front of the upstream."""
     with ExitStack() as stack:
 
-        def show(*files: Path, gate: Gate | None = None, upstream_at: str = "", **sets: str) -> Shown:
+        def show(*files: Path, token: str = "", upstream_at: str = "", **sets: str) -> Shown:
             values = {"baseurl": upstream_at or upstream.address, "AIMLAPI_API_KEY": key} if not files else {}
-            given = Given(sets=values | sets)
-            return stack.enter_context(shown(list(files) or [THREADS_RUNS], given, gate))
+            ports = {REST: 0, MCP: 0} if not files else {}
+            control = ControlSettings(0, token=token)
+            settings = Settings(given=Given(sets=values | sets), ports=ports, control=control, drain_s=1.0)
+            return stack.enter_context(shown(list(files) or [THREADS_RUNS], settings))
 
         yield show
 

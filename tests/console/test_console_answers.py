@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from capably.plan.gate import bearer_gate
-
 if TYPE_CHECKING:
     from tests.conftest import Upstream
     from tests.console.conftest import Show
@@ -157,7 +155,7 @@ def test_a_file_of_the_page_is_not_sent_twice(show: "Show") -> None:
 
 
 def test_with_a_token_the_page_is_open_and_what_it_shows_is_not(show: "Show") -> None:
-    console = show(gate=bearer_gate("let-me-in"))
+    console = show(token="let-me-in")
     assert console.ask("/").status == 200
     assert console.ask("/console/static/access.json").json == {"scheme": "bearer", "place": "header"}
     assert console.ask("/console/overview.json").status == 401

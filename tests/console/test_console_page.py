@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from capably.plan.gate import bearer_gate
-
 if TYPE_CHECKING:
     from tests.conftest import Upstream
     from tests.console.conftest import Complaints, Open, Show
@@ -30,9 +28,7 @@ TOOLS = {
     "aimlapi-update-run": {"threadId": "t 1", "runId": "r/1", "body": '{"metadata": {"a": "b"}}'},
     "aimlapi-get-run": {"threadId": "t 1", "runId": "r/1"},
 }
-CALLS = [(REST, key, values) for key, values in OPERATIONS.items()] + [
-    (MCP, key, values) for key, values in TOOLS.items()
-]
+CALLS = [(server, name) for server, names in ((REST, OPERATIONS), (MCP, TOOLS)) for name in names]
 
 
 def send(page: Page, values: dict[str, str]) -> None:
@@ -260,7 +256,7 @@ def test_a_token_is_asked_for_and_kept_in_memory_only(
     show: "Show", open_page: "Open", complaints: "Complaints"
 ) -> None:
     complaints.allowed.append("401")  # the browser tells every refused request
-    page = open_page(show(gate=bearer_gate("let-me-in")).url)
+    page = open_page(show(token="let-me-in").url)
     page.get_by_label("Bearer token").fill("wrong")
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_text("What was given is not accepted.")).to_be_visible()

@@ -32,7 +32,7 @@ FLOW: Final = "aggregate.flow"
 
 SPANS: Final = (
     (
-        "rest.request, mcp.request, skill.request",
+        "rest.request, mcp.request, skill.request, console.request",
         "SERVER",
         (ADAPTER, OPERATION, CAPABILITY, NAMESPACE, METHOD, ROUTE, STATUS_CODE, ERROR_TYPE),
     ),

@@ -22,6 +22,10 @@ from capably.servers.console.sources import sources, verdict_json
 from capably.servers.console.trial import Trial
 from capably.servers.desk import Desk
 from capably.servers.http import Limits, Receive, Scope, Send, header, read_body, send_body, until_answered
+from capably.telemetry import names
+from capably.telemetry.current import current
+from capably.telemetry.recording import Recording
+from capably.telemetry.records import Value
 from capably.telemetry.telemetry import Telemetry
 
 Answer: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -165,11 +169,26 @@ class Console:
         headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
         headers += [(name.encode(), value.encode()) for name, value in SAFETY]
         invoke = self._desk.invoke_for(server, trial)
+        entry = self._entered(server, trial)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        async for event in trial.run(invoke, inputs):
-            line = msgspec.json.encode(event, enc_hook=str) + b"\n"
-            await send({"type": "http.response.body", "body": line, "more_body": True})
+        try:
+            async for event in trial.run(invoke, inputs, entry.trace_id if entry is not None else ""):
+                line = msgspec.json.encode(event, enc_hook=str) + b"\n"
+                await send({"type": "http.response.body", "body": line, "more_body": True})
+        finally:
+            if entry is not None and self._telemetry is not None:
+                self._telemetry.recorder.left(entry, trial.status)
         await send({"type": "http.response.body", "body": b""})
+
+    def _entered(self, server: ServerPlan, trial: Trial) -> Recording | None:
+        """The span of a call from the page: it is recorded like those of other callers, under a kind of its own."""
+        if self._telemetry is None or self._telemetry.calls is None:
+            return None
+        attributes: dict[str, Value] = {names.ADAPTER: "console", names.NAMESPACE: server.namespace}
+        entry = self._telemetry.recorder.entered("console", attributes)
+        entry.tree.operation = trial.name
+        current.set(entry)
+        return entry
 
     def _found(self, asked_for: _Try) -> tuple[ServerPlan, Operation]:
         servers = [server for document in self._desk.documents for server in document.plan.servers]

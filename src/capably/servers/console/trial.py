@@ -46,23 +46,34 @@ _log = logging.getLogger("capably.console")
 
 
 class Trial:
-    """One call from the page: who watches it, and whom its flow asks. ``id`` cannot be guessed."""
+    """One call from the page: who watches it, and whom its flow asks.
+
+    ``id`` cannot be guessed; ``status`` is that of the answer once there is one, 0 until then.
+    """
 
     def __init__(self, operation: Operation, hide: Hide) -> None:
         """Begin with nothing told."""
         self.id = secrets.token_urlsafe(16)
         self.journal: dict[str, Any] = {}
         self.trace = NO_TRACE
+        self.status = 0
         self._operation = operation
         self._hide = hide
         self._events: Events = asyncio.Queue()
         self._asked: dict[str, asyncio.Future[Response]] = {}
 
-    async def run(self, invoke: Invoke, given: Mapping[str, Any]) -> AsyncIterator[Object]:
+    @property
+    def name(self) -> str:
+        """What is tried, as traces name it."""
+        operation = self._operation
+        route = operation.route
+        return f"tools/call {operation.wire_name}" if route is None else f"{route.path} {operation.method}"
+
+    async def run(self, invoke: Invoke, given: Mapping[str, Any], trace_id: str) -> AsyncIterator[Object]:
         """Run the operation, and tell what happens until it has ended; leaving early cancels it."""
         task = asyncio.ensure_future(self._run(invoke, given))
         try:
-            yield {"event": "begun", "id": self.id}
+            yield {"event": "begun", "id": self.id, "trace": trace_id}
             while (event := await self._events.get()) is not None:
                 yield event
         finally:
@@ -132,6 +143,7 @@ class Trial:
         began = perf_counter()
         try:
             end = await self._ended(invoke, given)
+            self.status = end["status"]
             self._tell({"event": "outcome", "ms": (perf_counter() - began) * 1000, **end})
         except Exception:  # noqa: BLE001 -- the last resort: the page is told, the log says what
             _log.exception("trying %s broke down", self._operation.name)

@@ -47,7 +47,7 @@ export class Exchange {
 
   hear(event) {
     const heard = {
-      begun: () => { this.trial = event.id; },
+      begun: () => { this.trial = event.id; this.trace = event.trace; },
       performed: () => this.addStage(performed(event)),
       step: () => this.addStep(event),
       log: () => this.addStage(h("p", { class: "soft" }, `${event.level}: ${event.text}`)),
@@ -98,7 +98,7 @@ export class Exchange {
     if (this.upstream.firstElementChild?.textContent === "Waiting…") {
       fill(this.upstream, h("p", { class: "empty" }, event.fault ? "Nothing was sent." : "Nothing was called: the operation answers by itself."));
     }
-    const time = h("span", { class: "time" }, duration(event.ms));
+    const time = h("span", { class: "time" }, duration(event.ms), this.trace ? [" · ", h("a", { href: `#/traces/${this.trace}` }, "trace")] : null);
     if (event.is_stream) {
       this.outcome.querySelector(".badge").textContent = "streamed";
       this.outcome.querySelector("header").append(time);
