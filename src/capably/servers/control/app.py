@@ -161,10 +161,12 @@ _JSON: Final = "application/json"
 async def _send_events(send: Send, answer: EventStream, method: str) -> None:
     headers = [(name.encode(), value.encode()) for name, value in (*SAFETY, ("content-type", "text/event-stream"))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
-    if method != "HEAD":
-        async for event in answer.events:
-            await send({"type": "http.response.body", "body": event, "more_body": True})
-    await send({"type": "http.response.body", "body": b""})
+    try:
+        if method != "HEAD":
+            async for event in answer.events:
+                await send({"type": "http.response.body", "body": event, "more_body": True})
+    finally:  # when the server ends as well: what was sent is whole
+        await send({"type": "http.response.body", "body": b""})
 
 
 async def _send_fault(send: Send, fault: Fault, *, head: bool) -> None:
