@@ -19,3 +19,13 @@ def without_collecting() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def settle() -> None:
+    """Look no more at what there is now: it stays as long as the process serves.
+
+    A full collection would look at every object of the plans and modules to find nothing: a quarter of the time of a
+    request that is passed through.
+    """
+    gc.collect()
+    gc.freeze()

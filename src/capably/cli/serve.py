@@ -168,6 +168,7 @@ def _port(name: str, text: str) -> tuple[str, int]:
 
 async def _serve(files: Sequence[Path], settings: "Settings", workers: int, stop: asyncio.Event) -> None:
     from capably.app import RefusedError, open_documents, running
+    from capably.collecting import settle
 
     try:
         documents = await open_documents(files, settings)
@@ -183,6 +184,7 @@ async def _serve(files: Sequence[Path], settings: "Settings", workers: int, stop
     served = running(documents, settings, stop) if workers == 1 else supervised(documents, settings, workers)
     async with served as listeners:
         show_listeners(documents, listeners)
+        settle()
         await stop.wait()
         hint("stopping: open requests may end")
 
