@@ -7,7 +7,7 @@ malformed or too long is left out, and nothing fails because of it. A ``tracesta
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from capably.upstream.request import Request
@@ -41,8 +41,8 @@ class TraceContext:
         stated = {name.lower() for name, _value in request.headers}
         if PARENT in stated:
             stated.add(STATE)
-        added = tuple(pair for pair in self.headers if pair[0] not in stated)
-        return replace(request, headers=(*request.headers, *added)) if added else request
+        added = tuple([pair for pair in self.headers if pair[0] not in stated])
+        return request.with_headers(added) if added else request
 
 
 NO_TRACE: Final = TraceContext()

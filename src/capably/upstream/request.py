@@ -76,6 +76,9 @@ class RequestTemplate:
     layouts: Mapping[tuple[str, str], Layout] = field(default_factory=dict)
 
 
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """An upstream request, complete: ``url`` is encoded, ``body`` is ``None`` when none is sent.
@@ -86,10 +89,15 @@ class Request:
 
     method: str
     url: str
-    headers: tuple[tuple[str, str], ...]
+    headers: Headers
     body: bytes | None
     answer_bytes: int | None = None
     streams_over: int | None = None
+
+    def with_headers(self, added: Headers) -> "Request":
+        """The same with more headers; :func:`dataclasses.replace` takes five times as long."""
+        headers = self.headers + added
+        return Request(self.method, self.url, headers, self.body, self.answer_bytes, self.streams_over)
 
 
 def build_request(template: RequestTemplate, inputs: Mapping[str, Any]) -> Request:
