@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from upstream import BODY
+
 FIELDS = tuple(f"field{number}" for number in range(10))
 """Fields of the upstream's object that the mapped operation answers with."""
 
@@ -181,6 +183,22 @@ http {{
       proxy_request_buffering off; proxy_max_temp_file_size 0;
     }}
   }}
+}}
+""",
+        encoding="utf-8",
+    )
+    return file
+
+
+def static(folder: Path, port: int) -> Path:
+    """An upstream that answers as the other one does, at a tenth of its cost: nginx with one worker."""
+    file = folder / "static.conf"
+    file.write_text(
+        f"""daemon off; worker_processes 1; pid {folder}/static.pid; error_log {folder}/static.log warn;
+events {{ worker_connections 8192; }}
+http {{
+  access_log off; keepalive_requests 1000000; keepalive_timeout 1h; default_type application/json;
+  server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 '{BODY.decode()}'; }} }}
 }}
 """,
         encoding="utf-8",

@@ -16,13 +16,14 @@ from pathlib import Path
 import bodies
 import flows
 import per_request
+import saturation
 import starting
 import under_load
 from bench import HERE, Bench
 from processes import free_port
 from table import heading, printed
 
-LINES = (*per_request.LINES, *flows.LINES, *bodies.LINES, *starting.LINES, *under_load.LINES)
+LINES = (*per_request.LINES, *flows.LINES, *bodies.LINES, *starting.LINES, *under_load.LINES, *saturation.LINES)
 
 
 def main() -> None:

@@ -1,0 +1,117 @@
+"""Servers that get all they can do, and more: throughput of workers, and what becomes of ten times too much.
+
+The generator is wrk and the upstream nginx, for both need little of the two cores that are measured.
+"""
+
+import statistics
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import documents
+import peers
+from bench import CAPABLY, Bench
+from processes import Server, free_port, running
+from table import Line, Row, within
+
+SCRIPT = """
+local number = 0
+request = function()
+  number = number + 1
+  return wrk.format("GET", "/threads/thread_" .. number .. "/runs/run_" .. number)
+end
+done = function(summary, latency, _requests)
+  io.write(string.format("%d %d %d %.1f %.1f\\n", summary.requests, summary.errors.status, summary.duration,
+    latency:percentile(50), latency:percentile(99)))
+  local broken = summary.errors
+  io.write(string.format("%d\\n", broken.connect + broken.read + broken.write + broken.timeout))
+end
+"""
+SERVED = 64
+"""Connections that keep a server busy, and that it serves without delay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """What wrk saw: answers per second, those with 503, milliseconds that answers took, connections that broke."""
+
+    per_s: float
+    refused_per_s: float
+    median_ms: float
+    p99_ms: float
+    broken: int
+
+    @property
+    def good_per_s(self) -> float:
+        """Requests that were done, per second."""
+        return self.per_s - self.refused_per_s
+
+
+def _flood(bench: Bench, program: str, port: int, connections: int, seconds: float) -> Flood:
+    script = bench.folder / "vary.lua"
+    script.write_text(SCRIPT, encoding="utf-8")
+    command = [program, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(script)]
+    told = subprocess.run([*command, f"http://127.0.0.1:{port}"], check=True, capture_output=True, text=True).stdout
+    counts, broken = told.splitlines()[-2:]
+    requests, refused, micros, median, p99 = (float(word) for word in counts.split())
+    took = micros / 1e6
+    return Flood(requests / took, refused / took, median / 1000, p99 / 1000, int(broken))
+
+
+def _upstream(bench: Bench) -> int | None:
+    """The port of an nginx that answers."""
+    program = peers.nginx()
+    if program is None or peers.wrk() is None:
+        return None
+    port = free_port()
+    bench.run([program, "-c", documents.static(bench.folder, port)], port)
+    return port
+
+
+def _served(bench: Bench, upstream: int, workers: int) -> Iterator[Server]:
+    folder = bench.folder / f"workers{workers}"
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    file = documents.capability(folder, upstream, port, free_port())
+    with running([CAPABLY, "serve", file, "--workers", str(workers)], port) as server:
+        yield server
+
+
+def _workers(bench: Bench) -> Iterator[Row]:
+    upstream, wrk = _upstream(bench), peers.wrk()
+    if upstream is None or wrk is None:
+        return
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(bench.options.rounds):
+        for count, found in rates.items():
+            for server in _served(bench, upstream, count):
+                _flood(bench, wrk, server.port, SERVED, 1)
+                found.append(_flood(bench, wrk, server.port, SERVED, 4 * bench.options.scale).good_per_s)
+    one, two = (statistics.median(found) for found in rates.values())
+    ratio = two / one
+    yield Row("two workers", f"{two:,.0f}/s", f"one: {one:,.0f}/s", f"{ratio:.3g}", ">= 1.7 x", ratio >= 1.7)
+
+
+def _overload(bench: Bench) -> Iterator[Row]:
+    upstream, wrk = _upstream(bench), peers.wrk()
+    if upstream is None or wrk is None:
+        return
+    seconds = 6 * bench.options.scale
+    for server in _served(bench, upstream, 1):
+        _flood(bench, wrk, server.port, SERVED, 1)
+        usual = _flood(bench, wrk, server.port, SERVED, seconds)
+        flood = _flood(bench, wrk, server.port, FLOOD, seconds)
+        after = _flood(bench, wrk, server.port, SERVED, 1)
+        told = f"usually {usual.good_per_s:,.0f}/s"
+        yield Row(f"{FLOOD:,} connections: done", f"{flood.good_per_s:,.0f}/s", told)
+        yield Row("  refused with 503", f"{flood.refused_per_s:,.0f}/s", f"{flood.broken} broken")
+        yield within("  answered, p99", flood.p99_ms, "ms", told=f"usually {usual.p99_ms:.3g} ms")
+        yield within("  p99 in the second after", after.p99_ms, "ms", told=f"{after.good_per_s:,.0f}/s")
+
+
+FLOOD = 10_000
+
+LINES = (
+    Line("two workers", _workers),
+    Line("overload", _overload, is_long=True),
+)
