@@ -95,20 +95,13 @@ class Service:
             assert time.monotonic() < deadline, f"the run is not {status} after 10 seconds"
             time.sleep(0.02)
 
-    def until_said(self, run: Run) -> None:
-        """Until the run's message has text that can be read."""
-        deadline = time.monotonic() + 10
-        while b"thread.message.delta" not in self._head(run):
-            assert time.monotonic() < deadline, "the run has said nothing after 10 seconds"
-
-    def _head(self, run: Run) -> bytes:
-        """The first events of a run that goes on."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+    def until_said(self, run: Run, event: str = "thread.message.delta") -> None:
+        """Until the run's message has text that can be read, or another event has been told."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         path = f"/threads/{run.thread_id}/runs/{run.id}/events"
         connection.request("GET", path, headers={"Authorization": f"Bearer {self.key}"})
         try:
-            response = connection.getresponse()
-            return b"".join(line for line, _ in zip(response, range(30), strict=False))
+            assert any(line == f"event: {event}\n".encode() for line in connection.getresponse())
         finally:
             connection.close()
 
@@ -362,6 +355,7 @@ class Act:
     headers: Mapping[str, str] = field(default_factory=dict)
     pieces: tuple[str, ...] = ("Hello", " there")
     calls: tuple[tuple[str, str, str], ...] = ()  # id, name and arguments of each, sent in two pieces
+    after: tuple[str, ...] = ()  # pieces of text behind the calls
     finish: str | None = "stop"
     usage: Mapping[str, int] | None = None
     body: bytes | None = None  # instead of the stream
@@ -423,6 +417,8 @@ class _Completions(BaseHTTPRequestHandler):
             self._chunk({"choices": [{"delta": {"tool_calls": [{"index": index, **first}]}}]})
             rest = {"index": index, "function": {"arguments": arguments[half:]}}
             self._chunk({"choices": [{"delta": {"tool_calls": [rest]}}]})
+        for piece in act.after:
+            self._chunk({"choices": [{"index": 0, "delta": {"content": piece}}]})
         if act.hold_after:
             release.wait(20)
         if act.finish:

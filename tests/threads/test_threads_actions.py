@@ -109,7 +109,8 @@ def test_streams_of_calls_have_the_events_of_the_original_in_their_order(
     step = "thread.run.step"
     assert [name for name, _ in events] == [
         *("thread.run.created", "thread.run.queued", "thread.run.in_progress"),
-        *(f"{step}.created", f"{step}.in_progress", f"{step}.delta", "thread.run.requires_action", "done"),
+        *(f"{step}.created", f"{step}.in_progress", f"{step}.delta", f"{step}.delta"),
+        *("thread.run.requires_action", "done"),
     ]
     run = dict(events)["thread.run.requires_action"]
     body = {"tool_outputs": [{"tool_call_id": "call_1", "output": "sun"}], "stream": True}

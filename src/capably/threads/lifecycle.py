@@ -6,6 +6,7 @@ there and stops. Times are unix seconds.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -17,9 +18,10 @@ from capably.threads.database import Database
 from capably.threads.endings import Fate, end_run, next_in_line
 from capably.threads.events import Event
 from capably.threads.moves import Move, next_move
-from capably.threads.narration import calling, delta, message_event, opening, run_event, step_event
+from capably.threads.narration import calling, delta, message_event, opening, run_event, step_delta, step_event
 from capably.threads.objects import ACTIVE, Json, Message, Run, RunStep, Usage, derived_id, text_part
 from capably.threads.rows import change_row, insert_row, run_row
+from capably.threads.saying import Kind, Word, kind_of
 from capably.threads.tables import messages, runs, steps
 
 Clock = Callable[[], float]
@@ -53,6 +55,7 @@ class Thought:
 
     Attributes:
         text: its text, empty if it only called tools.
+        complete: the message is complete with that text already, because calls have followed it.
         calls: its calls, as they stand in a step's details.
         approvals: which of the calls wait for an approval.
         fate: how the run ends with it, or None if it goes on with the calls.
@@ -60,6 +63,7 @@ class Thought:
     """
 
     text: str
+    complete: bool
     calls: Sequence[Json]
     approvals: dict[str, bool | None]
     fate: Fate | None
@@ -101,7 +105,7 @@ class Lifecycle:
             fate = Fate("cancelled") if run.status == "cancelling" else _spent(run)
             if fate is not None:
                 following = await end_run(connection, run, fate, self.now)
-            elif run.turn > turn or await _open_calls(connection, run_id):
+            elif run.turn > turn or await _open_calls(connection, run):
                 return await next_move(connection, run, self.now)
             else:
                 await _withdraw(connection, run_id, turn)
@@ -120,7 +124,7 @@ class Lifecycle:
                 following = await end_run(connection, run, Fate("cancelled"), self.now)
             else:
                 run = await self._take_up(connection, run)
-                step = await _open_calls(connection, run_id)
+                step = await _open_calls(connection, run)
                 calls = step.step_details["tool_calls"] if step else []
                 found = next((call for call in calls if call["id"] == call_id and call["output"] is None), None)
                 return await next_move(connection, run, self.now) if found is None else (run, found)
@@ -134,21 +138,38 @@ class Lifecycle:
             await events.append(connection, run.id, [run_event(taken)])
         return taken
 
-    async def say(self, run: Run, pieces: Sequence[str], *, first: bool) -> None:
-        """Add text to the message of the current turn, which begins with its first text.
+    async def say(self, run: Run, words: Sequence[Word], *, begun: AbstractSet[Kind], text: str) -> None:
+        """Tell words of the current turn: text of its message, and calls of tools.
+
+        The message begins with its first text and is complete when calls begin; what the model adds to it after
+        them is told, and told again as a whole when the turn is concluded.
+
+        Args:
+            run: as it was taken up.
+            words: text, or what is new of a call.
+            begun: which kinds of words have been told before in this turn.
+            text: all the text said before the first call, if there is one yet.
 
         Raises:
             InterruptedRunError: if the execution has to stop.
         """
-        message_id = derived_id("msg", run.id, run.turn)
-        told = [delta(message_id, text, first=first and not place) for place, text in enumerate(pieces)]
         async with self._database.write() as connection:
             await _hold(connection, run)
-            begun = await self._open_message(connection, run, message_id) if first else []
-            await events.append(connection, run.id, [*begun, *told], turn=run.turn)
+            told: list[Event] = []
+            for word in words:
+                fresh = kind_of(word) not in begun
+                begun = begun | {kind_of(word)}
+                if isinstance(word, str):
+                    told += await self._open_message(connection, run) if fresh else []
+                    told.append(delta(derived_id("msg", run.id, run.turn), word, first=fresh))
+                else:
+                    told += await self._open_calls(connection, run, text) if fresh else []
+                    told.append(step_delta(_step_id(run, "tool_calls"), word))
+            await events.append(connection, run.id, told, turn=run.turn)
         self._bells.ring(run.id)
 
-    async def _open_message(self, connection: AsyncConnection, run: Run, message_id: str) -> list[Event]:
+    async def _open_message(self, connection: AsyncConnection, run: Run) -> list[Event]:
+        message_id = derived_id("msg", run.id, run.turn)
         details = {"type": "message_creation", "message_creation": {"message_id": message_id}}
         step = await self._new_step(connection, run, "message_creation", details)
         values = {
@@ -167,6 +188,11 @@ class Lifecycle:
         }
         return opening(step, await insert_row(connection, Message, messages, values))
 
+    async def _open_calls(self, connection: AsyncConnection, run: Run, text: str) -> list[Event]:
+        done = await self._complete_message(connection, run, text, None) if text else []
+        step = await self._new_step(connection, run, "tool_calls", {"type": "tool_calls", "tool_calls": []})
+        return [*done, *calling(step)]
+
     async def conclude(self, run: Run, thought: Thought) -> Move | None:
         """Record a turn that the model has ended, and how it goes on.
 
@@ -178,10 +204,12 @@ class Lifecycle:
             run = await _hold(connection, run)
             spent = run.spent + thought.usage if run.spent and thought.usage else thought.usage or run.spent
             counted = spent.model_dump() if spent else None
-            if thought.text and not (thought.fate and thought.fate.fault):
-                await self._complete_message(connection, run, thought)
+            if thought.text and not thought.complete and not (thought.fate and thought.fate.fault):
+                usage = None if thought.calls else thought.usage
+                done = await self._complete_message(connection, run, thought.text, usage)
+                await events.append(connection, run.id, done, turn=run.turn)
             if thought.calls:
-                await self._new_calls(connection, run, thought)
+                await _record_calls(connection, run, thought)
             run = await change_row(connection, Run, runs, run.id, {"turn": run.turn + 1, "spent": counted})
             if thought.fate:
                 following = await end_run(connection, run, thought.fate, self.now)
@@ -190,26 +218,20 @@ class Lifecycle:
         await self._tell(run.id, following)
         return move
 
-    async def _complete_message(self, connection: AsyncConnection, run: Run, thought: Thought) -> None:
-        content = {"status": "completed", "completed_at": self.now, "content": [text_part(thought.text)]}
-        message = await change_row(connection, Message, messages, derived_id("msg", run.id, run.turn), content)
-        usage = thought.usage.model_dump() if thought.usage and not thought.calls else None
-        done = {"status": "completed", "completed_at": self.now, "usage": usage}
-        step_id = derived_id("step", run.id, 2 * run.turn)
-        step = await change_row(connection, RunStep, steps, step_id, done)
-        await events.append(connection, run.id, [message_event(message), step_event(step)], turn=run.turn)
+    async def _complete_message(
+        self, connection: AsyncConnection, run: Run, text: str, usage: Usage | None
+    ) -> list[Event]:
+        """Complete the message of a turn, and the step that wrote it."""
+        values = {"status": "completed", "completed_at": self.now, "content": [text_part(text)]}
+        message = await change_row(connection, Message, messages, derived_id("msg", run.id, run.turn), values)
+        counted = usage.model_dump() if usage else None
+        done = {"status": "completed", "completed_at": self.now, "usage": counted}
+        step = await change_row(connection, RunStep, steps, _step_id(run, "message_creation"), done)
+        return [message_event(message), step_event(step)]
 
-    async def _new_calls(self, connection: AsyncConnection, run: Run, thought: Thought) -> None:
-        details = {"type": "tool_calls", "tool_calls": list(thought.calls)}
-        step = await self._new_step(connection, run, "tool_calls", details, thought)
-        await events.append(connection, run.id, calling(step), turn=run.turn)
-
-    async def _new_step(
-        self, connection: AsyncConnection, run: Run, kind: str, details: Json, thought: Thought | None = None
-    ) -> RunStep:
-        usage = thought.usage.model_dump() if thought and thought.usage else None
+    async def _new_step(self, connection: AsyncConnection, run: Run, kind: Kind, details: Json) -> RunStep:
         values = {
-            "id": derived_id("step", run.id, 2 * run.turn + (kind == "tool_calls")),
+            "id": _step_id(run, kind),
             "tenant": run.tenant,
             "created_at": self.now,
             "thread_id": run.thread_id,
@@ -219,8 +241,6 @@ class Lifecycle:
             "type": kind,
             "status": "in_progress",
             "step_details": details,
-            "approvals": thought.approvals if thought else None,
-            "usage": usage,
         }
         return await insert_row(connection, RunStep, steps, values)
 
@@ -232,7 +252,7 @@ class Lifecycle:
         """
         async with self._database.write() as connection:
             run = await _hold(connection, run)
-            step = await _open_calls(connection, run.id)
+            step = await _open_calls(connection, run)
             if step is None:
                 raise InterruptedRunError(cancelling=False)
             given = {"output": output} | ({"error": error} if error else {})
@@ -325,7 +345,22 @@ async def _work(connection: AsyncConnection, run: Run) -> Work:
     return Work(run, said, tuple(RunStep.model_validate(dict(row)) for row in called))
 
 
-async def _open_calls(connection: AsyncConnection, run_id: str) -> RunStep | None:
-    found = select(steps).where(steps.c.run_id == run_id, steps.c.type == "tool_calls", steps.c.status == "in_progress")
-    row = (await connection.execute(found)).mappings().first()
+def _step_id(run: Run, kind: Kind) -> str:
+    return derived_id("step", run.id, 2 * run.turn + (kind == "tool_calls"))
+
+
+async def _record_calls(connection: AsyncConnection, run: Run, thought: Thought) -> None:
+    """Keep the calls of a turn, which have all been told."""
+    values = {
+        "step_details": {"type": "tool_calls", "tool_calls": list(thought.calls)},
+        "approvals": thought.approvals,
+        "usage": thought.usage.model_dump() if thought.usage else None,
+    }
+    await change_row(connection, RunStep, steps, _step_id(run, "tool_calls"), values)
+
+
+async def _open_calls(connection: AsyncConnection, run: Run) -> RunStep | None:
+    """The calls of an earlier turn that are not all made; those of the current one are still being said."""
+    open_steps = (steps.c.type == "tool_calls") & (steps.c.status == "in_progress") & (steps.c.turn < run.turn)
+    row = (await connection.execute(select(steps).where(steps.c.run_id == run.id, open_steps))).mappings().first()
     return None if row is None else RunStep.model_validate(dict(row))

@@ -3,9 +3,10 @@
 run.created, run.queued, run.in_progress, step.created, step.in_progress, message.created, message.in_progress,
 message.delta as often as there is text, message.completed, step.completed, run.completed. A step and a message
 are announced with their first text, so that a run that fails before it leaves neither open.
-"""
 
-from collections.abc import Sequence
+The same for calls of tools: step.created, step.in_progress, step.delta as often as there is more of a call, then
+run.requires_action. A message that comes before calls is complete when they begin.
+"""
 
 from capably.threads.events import Event
 from capably.threads.objects import ACTIVE, Json, Message, Run, RunStep, Thread
@@ -55,21 +56,13 @@ def delta(message_id: str, text: str, *, first: bool) -> Event:
 
 
 def calling(step: RunStep) -> list[Event]:
-    """A step that calls tools, as it begins, and each of its calls."""
-    told = step.as_json()["step_details"]
-    calls: Sequence[Json] = told["tool_calls"]
-    # Readers add deltas to what they have been told, so the step begins without calls.
-    begun = step.model_copy(update={"step_details": told | {"tool_calls": []}})
-    return [
-        step_event(begun, "created"),
-        step_event(begun, "in_progress"),
-        *(step_delta(step.id, index, call) for index, call in enumerate(calls)),
-    ]
+    """A step that calls tools, as it begins: readers add the deltas of its calls to none."""
+    return [step_event(step, "created"), step_event(step, "in_progress")]
 
 
-def step_delta(step_id: str, index: int, call: Json) -> Event:
-    """What is new of one call of a step."""
-    details = {"type": "tool_calls", "tool_calls": [{"index": index, **call}]}
+def step_delta(step_id: str, call: Json) -> Event:
+    """What is new of one call of a step; `index` in it is its place."""
+    details = {"type": "tool_calls", "tool_calls": [call]}
     return Event(
         "thread.run.step.delta", {"id": step_id, "object": "thread.run.step.delta", "delta": {"step_details": details}}
     )

@@ -2,25 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import aclosing
+from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from capably.threads.bells import Bells
-from capably.threads.bodies import MAX_TEXT
 from capably.threads.endings import Fate
 from capably.threads.lifecycle import Clock, InterruptedRunError, Lifecycle, Thought, Work
 from capably.threads.moves import Move
 from capably.threads.objects import Json, LastError, Run
 from capably.threads.prompt import build_prompt, functions
-from capably.threads.responder import CallPiece, End, ModelError, Piece, Prompt, Responder
+from capably.threads.responder import End, ModelError, Piece, Prompt, Responder
+from capably.threads.saying import Saying
 from capably.threads.toolbox import Offered, Toolbox, ToolboxError
 
 log = logging.getLogger("capably.threads")
 UNEXPECTED = "The service failed in a way it should not; its log says how."
-MAX_CALLS = 128  # of one turn
 Result = TypeVar("Result")
 
 
@@ -123,32 +123,29 @@ class Thinker:
         offered = await self._toolbox.offered(run)
         tools = [*functions(run.tools), *offered.functions]
         prompt = build_prompt(run, work.messages, work.steps, tools)
-        saying = _Saying(self._lifecycle, run)
+        saying = Saying(partial(self._lifecycle.say, run), offered, run.turn)
         telling = asyncio.create_task(saying.keep_telling())
         try:
-            calls, end = await self._listen(prompt, saying, telling)
+            end = await self._listen(prompt, saying, telling)
             await saying.told(telling)
         except ModelError:
             await saying.told(telling)
             raise
         finally:
             telling.cancel()
-        return await self._lifecycle.conclude(run, _thought(run, saying.text, calls, end, offered))
+        return await self._lifecycle.conclude(run, _thought(saying, end, offered))
 
-    async def _listen(
-        self, prompt: Prompt, saying: "_Saying", telling: "asyncio.Task[None]"
-    ) -> tuple[list[CallPiece], End]:
-        calls: dict[int, CallPiece] = {}
+    async def _listen(self, prompt: Prompt, saying: Saying, telling: "asyncio.Task[None]") -> End:
         async with aclosing(self._responder.reply(prompt)) as parts:
             async for part in parts:
                 if telling.done():
                     telling.result()
                 if isinstance(part, End):
-                    return list(calls.values()), part
+                    return part
                 if isinstance(part, Piece):
                     saying.say(part.text)
                 else:
-                    _add(calls, part)
+                    saying.call(part)
         raise ModelError("server_error", "The reply broke off.")
 
     async def _call(self, run: Run, call: Json) -> Move | None:
@@ -156,91 +153,26 @@ class Thinker:
         return await self._lifecycle.conclude_call(run, call["id"], output, error)
 
 
-def _add(calls: dict[int, CallPiece], part: CallPiece) -> None:
-    known = calls.get(part.index, CallPiece(part.index))
-    if len(calls) > MAX_CALLS or len(known.arguments) > MAX_TEXT:
-        raise ModelError("server_error", "The model made too many calls in one turn, or with too long arguments.")
-    calls[part.index] = CallPiece(
-        part.index, known.id or part.id, known.name or part.name, known.arguments + part.arguments
-    )
-
-
-def _thought(run: Run, text: str, calls: Sequence[CallPiece], end: End, offered: Offered) -> Thought:
+def _thought(saying: Saying, end: End, offered: Offered) -> Thought:
     """What a turn comes to, out of all it said."""
+    text = saying.text
     if end.reason == "content_filter":
         error = LastError(code="server_error", message="The model endpoint's content filter stopped the reply.")
-        return Thought(text, (), {}, Fate("failed", error, fault="content_filter"), end.usage)
+        return Thought(text, saying.complete, (), {}, Fate("failed", error, fault="content_filter"), end.usage)
     if end.reason == "length":
-        return Thought(text, (), {}, Fate("incomplete", limit="max_completion_tokens", fault="max_tokens"), end.usage)
-    if calls:
-        made = [_as_call(run, place, call, offered) for place, call in enumerate(calls)]
+        return Thought(
+            text,
+            saying.complete,
+            (),
+            {},
+            Fate("incomplete", limit="max_completion_tokens", fault="max_tokens"),
+            end.usage,
+        )
+    if made := saying.calls():
         approvals: dict[str, bool | None] = {
             call["id"]: None for call in made if call["type"] == "mcp" and offered.needs_approval(call["called"])
         }
-        return Thought(text, made, approvals, None, end.usage)
+        return Thought(text, saying.complete, made, approvals, None, end.usage)
     if not text:
         raise ModelError("server_error", "The model ended its reply without any text.")
-    return Thought(text, (), {}, Fate("completed"), end.usage)
-
-
-def _as_call(run: Run, place: int, call: CallPiece, offered: Offered) -> Json:
-    """A call as a step's details tell it."""
-    identity = call.id or f"call_{run.turn}_{place}"
-    tool = offered.tool(call.name)
-    if tool is None:
-        function = {"name": call.name, "arguments": call.arguments, "output": None}
-        return {"id": identity, "type": "function", "function": function}
-    return {
-        "id": identity,
-        "type": "mcp",
-        "server_label": tool.server_label,
-        "name": tool.name,
-        "arguments": call.arguments,
-        "output": None,
-        "called": call.name,
-    }
-
-
-class _Saying:
-    """The text of one turn as it grows. While one transaction tells some of it, what follows gathers."""
-
-    def __init__(self, lifecycle: Lifecycle, run: Run) -> None:
-        self._lifecycle = lifecycle
-        self._run = run
-        self._said: list[str] = []
-        self._untold: list[str] = []
-        self._news = asyncio.Event()
-        self._length = 0
-        self.closed = False
-
-    @property
-    def text(self) -> str:
-        return "".join(self._said)
-
-    def say(self, text: str) -> None:
-        self._said.append(text)
-        self._untold.append(text)
-        self._length += len(text)
-        if self._length > MAX_TEXT:
-            raise ModelError("server_error", f"The reply is longer than a message may be ({MAX_TEXT} characters).")
-        self._news.set()
-
-    async def told(self, telling: "asyncio.Task[None]") -> None:
-        """Until all that was said is in the log."""
-        self.closed = True
-        self._news.set()
-        await telling
-
-    async def keep_telling(self) -> None:
-        first = True
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            pieces, self._untold = self._untold, []
-            if pieces:
-                await self._lifecycle.say(self._run, pieces, first=first)
-                first = False
-            elif self.closed:
-                return
-            if self.closed:
-                self._news.set()
+    return Thought(text, saying.complete, (), {}, Fate("completed"), end.usage)

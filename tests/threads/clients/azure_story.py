@@ -106,7 +106,7 @@ def called_in_a_stream(client: AgentsClient, agent: Any) -> Any:
     watching = Watching()
     with client.runs.stream(asked(client, "look it up"), agent_id=agent.id, event_handler=watching) as stream:
         stream.until_done()
-    return [watching.pieces > 0, watching.name, json.loads(watching.arguments), watching.text]
+    return [watching.pieces > 1, watching.name, json.loads(watching.arguments), watching.text]
 
 
 def cancelled(client: AgentsClient, agent: Any) -> Any:

@@ -56,7 +56,7 @@ async function calledInAStream(assistant) {
   let text = "";
   rest.on("textDelta", (delta) => (text += delta.value));
   await rest.done();
-  return [pieces > 0, call.function.name, JSON.parse(call.function.arguments), text];
+  return [pieces > 1, call.function.name, JSON.parse(call.function.arguments), text];
 }
 
 async function cancelled(assistant) {

@@ -59,7 +59,7 @@ def called_in_a_stream(runs: Any, beta: Any, assistant: Any) -> Any:
     given = {"run_id": step.run_id, "thread_id": thread.id, "tool_outputs": outputs}
     with runs.submit_tool_outputs_stream(**given) as stream:
         text = "".join(stream.text_deltas)
-    return [pieces > 0, call.function.name, json.loads(call.function.arguments), text]
+    return [pieces > 1, call.function.name, json.loads(call.function.arguments), text]
 
 
 def cancelled(runs: Any, beta: Any, assistant: Any) -> Any:
