@@ -1,5 +1,6 @@
 """Serving the control server of a process, beside the servers its callers are for."""
 
+import logging
 import socket
 import ssl
 from contextlib import AsyncExitStack
@@ -17,6 +18,8 @@ from capably.servers.desk import Listener
 from capably.servers.gatekeeper import Gatekeeper, with_metadata
 from capably.settings import Settings
 
+_log = logging.getLogger("capably.control")
+
 
 class ControlServing:
     """A control server that is reached while the context lasts. It knows the process, and outlives its generations."""
@@ -33,12 +36,11 @@ class ControlServing:
         self._plan = plan
         # It asks authorization servers by itself: upstream connections of documents end with their generation.
         self._runtime = Runtime(settings.client)
-        keeper = Gatekeeper(self._runtime.fetch)
-        keeper.prepare(plan)
+        self._keeper = Gatekeeper(self._runtime.fetch)
+        self._keeper.prepare(plan)
         limits = replace(settings.limits, local_only=is_loopback(sock.getsockname()[0]))
-        may_reload = RELOAD in (plan.control or Control()).allows
-        page = Console(instruments.desk, instruments.telemetry, limits, plan.gate, may_reload=may_reload)
-        self._server = ControlServer(plan, instruments, limits, keeper, page)
+        self._instruments, self._limits = instruments, limits
+        self._server = ControlServer(plan, instruments, limits, self._keeper, self._page())
         entrance = Entrance(with_metadata(self._server, plan, limits))
         self._listening = Listening(sock, entrance, settings.drain_s, tls)
         self._stack = AsyncExitStack()
@@ -54,6 +56,29 @@ class ControlServing:
     async def __aexit__(self, *exc: object) -> None:
         """End streams, then let open requests end."""
         await self._stack.aclose()
+
+    def follow(self, plan: ServerPlan | None) -> None:
+        """Take up what documents that were reloaded say of it; it stays where it is, which is told.
+
+        A gate that other machines need goes only with the process.
+        """
+        at = self._listening
+        if plan is None or (plan.address, plan.port, plan.tls) != (self._plan.address, self._plan.port, self._plan.tls):
+            _log.warning("the control server stays at %s until the process ends", self.listener.url)
+        if plan is None:
+            return
+        gate = plan.gate if plan.gate is not None or is_loopback(at.host) else self._plan.gate
+        if (gate, plan.control) == (self._plan.gate, self._plan.control):
+            return
+        self._plan = replace(self._plan, gate=gate, control=plan.control)
+        self._keeper.prepare(self._plan)
+        self._server.follow(self._plan, self._page())
+
+    def _page(self) -> Console:
+        """The console, as the plan allows it."""
+        may_reload = RELOAD in (self._plan.control or Control()).allows
+        desk, telemetry = self._instruments.desk, self._instruments.telemetry
+        return Console(desk, telemetry, self._limits, self._plan.gate, may_reload=may_reload)
 
     @property
     def listener(self) -> Listener:

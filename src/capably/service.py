@@ -217,6 +217,7 @@ class Service:
             # In a thread, for requests are answered meanwhile.
             attempt.examined = await asyncio.to_thread(asyncio.run, examine_all(files, attempt.settings))
             attempt.served = accepted(attempt.examined, attempt.settings)
+            attempt.control = control_server(attempt.served, attempt.settings)
             standing = await judge(attempt)
         except CommandError as problem:
             reason, advice = problem.message, problem.help_lines
@@ -238,6 +239,7 @@ class Service:
             await succession.start()
             self._settings = attempt.settings
             self._settle(succession)
+            self._follow_control(attempt.control)
             return Standing.APPLIED
 
     def _succession(self, attempt: "_Attempt") -> Succession:
@@ -253,6 +255,12 @@ class Service:
         if left.backings:
             self._left.update(left.backings)
             self._begin(self._retire(left))
+
+    def _follow_control(self, control: ServerPlan | None) -> None:
+        if self._control is not None:
+            self._control.follow(control)
+        elif control is not None:
+            _log.warning("the control server is not opened before the process starts anew")
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -289,6 +297,7 @@ class _Attempt:
     settings: Settings
     examined: Sequence[Examined] = ()
     served: Sequence[Examined] = ()
+    control: ServerPlan | None = None
     differences: tuple[Difference, ...] = ()
 
     def verdict(self, standing: Standing, generation: int, reason: str, advice: tuple[str, ...]) -> Verdict:

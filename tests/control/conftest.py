@@ -24,7 +24,7 @@ OPERATIONS: list[dict[str, Any]] = [
 ]
 CONSUMED = {
     "namespace": "up",
-    "baseUri": "http://user:hidden@127.0.0.1:9/",
+    "baseUri": "http://127.0.0.1:9/",
     "authentication": {"type": "bearer", "token": "{{env.KEY}}"},
     "resources": [
         {

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -64,6 +65,13 @@ class ControlServer:
             LastReload(instruments.desk),
             Levels(telemetry.logs) if telemetry is not None else None,
         )
+
+    def follow(self, plan: ServerPlan, page: Page | None = None) -> None:
+        """Ask callers, and allow, as this plan says from now on; with a new console, if there is one."""
+        if page is not None and self._page is not None:
+            self._page.close()
+        self._plan, self._page = plan, page or self._page
+        self._room = replace(self._room, control=plan.control or Control())
 
     def close(self) -> None:
         """End streams, take back changed levels, hear no more of reloads."""
