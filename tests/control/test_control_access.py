@@ -30,6 +30,14 @@ async def test_what_the_document_does_not_allow_names_the_key_that_would(control
         assert answer.problem == (404, "not-enabled", detail)
 
 
+async def test_the_console_is_there_where_the_document_allows_it(control: "Control") -> None:
+    served = await control({"management": {"console": True}})
+    assert (await served.ask("GET", "/")).headers["content-type"].startswith("text/html")
+    served = await control(NOTHING)
+    detail = "the document does not allow /: set `management.console` of its control server"
+    assert (await served.ask("GET", "/")).problem == (404, "not-enabled", detail)
+
+
 async def test_every_endpoint_has_a_key_that_documents_know() -> None:
     assert {item.key for item in ENDPOINTS} == keys.EVERYTHING - {keys.CONSOLE}
 

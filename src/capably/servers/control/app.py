@@ -97,10 +97,13 @@ class ControlServer:
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         check_origin(scope, self._limits)
         method, path = scope["method"], scope["path"]
-        page = self._page_of(path)
-        if page is None or not page.is_public(path):
+        page = self._page if self._page is not None and self._page.has(path) else None
+        is_shown = page is not None and CONSOLE in self._room.control.allows
+        if page is None or not is_shown or not page.is_public(path):
             await self._gatekeeper.admit(self._plan.gate, scope)
         if page is not None:
+            if not is_shown:
+                raise not_enabled(path, CONSOLE)
             await page.respond(scope, receive, send)
             return
         found = find(path, self._room.control)
@@ -116,18 +119,6 @@ class ControlServer:
             await send_body(send, answer.status, answer.media_type, answer.body, headers, head=method == "HEAD")
         else:
             await self._stream(answer, scope, receive, send)
-
-    def _page_of(self, path: str) -> Page | None:
-        """The console, where the path is its own.
-
-        Raises:
-            Fault: status 404, the document does not allow it.
-        """
-        if self._page is None or not self._page.has(path):
-            return None
-        if CONSOLE not in self._room.control.allows:
-            raise not_enabled(path, CONSOLE)
-        return self._page
 
     async def _stream(self, answer: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
         work = asyncio.ensure_future(until_answered(scope, receive, _send_events(send, answer, scope["method"])))
