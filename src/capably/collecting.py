@@ -29,3 +29,13 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def settle_again() -> None:
+    """Let go of what was kept and is not needed any more, and look no more at what there is now.
+
+    Where nothing was settled, the collector finds it by itself.
+    """
+    if gc.get_freeze_count():
+        gc.unfreeze()
+        settle()

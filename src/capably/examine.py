@@ -6,16 +6,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from capably.collecting import without_collecting
-from capably.diagnostics import Diagnostic, in_order
+from capably.diagnostics import Diagnostic, Span, in_order
+from capably.imports import local_path
 from capably.load import Loaded, load, read_beside
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled, compile_plan
 from capably.plan.parts import without_faulty
 from capably.plan.variables import NOTHING_GIVEN, Given
-from capably.providers.table import read_binds
+from capably.providers.table import bind_files, read_binds
 from capably.rules.table import RULES
 from capably.scripts.governance import Governance, ScriptSwitches, govern
-from capably.scripts.loading import load_scripts
+from capably.scripts.loading import load_scripts, script_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Examined:
     """A document and all that is known of it. ``compiled`` is ``None`` when nothing could be read.
 
     ``texts`` are those of the file and of what it imports, by the name that spans carry. ``governance`` is what holds
-    for its scripts.
+    for its scripts. ``files`` are those it was made of, and those that were looked for and are not there.
     """
 
     file: str
@@ -32,6 +33,7 @@ class Examined:
     compiled: Compiled | None
     diagnostics: tuple[Diagnostic, ...]
     governance: Governance = field(default_factory=Governance)
+    files: frozenset[Path] = frozenset()
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -86,17 +88,25 @@ def _examined(
 ) -> Examined:
     capability = loaded.capability
     if capability is None:
-        return Examined(loaded.file, loaded.texts, None, None, tuple(in_order(loaded.diagnostics)))
+        return Examined(loaded.file, loaded.texts, None, None, tuple(in_order(loaded.diagnostics)), files=loaded.files)
     found = [*loaded.diagnostics, *problems]
     governance = govern(capability.scripting, switches, given.environ, found)
     scripts = load_scripts(capability, governance, found)
-    compiled = compile_plan(capability, given, reveal=reveal, read_file=read_beside, scripts=scripts)
+    files = {*loaded.files, *bind_files(capability.binds), *script_files(capability, governance)}
+
+    def read_file(written: str, span: Span) -> bytes:
+        path = local_path(written, Path(span.file))
+        if path is not None:
+            files.add(path)
+        return read_beside(written, span)
+
+    compiled = compile_plan(capability, given, reveal=reveal, read_file=read_file, scripts=scripts)
     found += compiled.diagnostics
     for rule in RULES:
         found += rule(capability, compiled)
     told = _gathered(in_order(_without_consequences(found)))
     sound = replace(compiled, plan=without_faulty(compiled.plan, told))
-    return Examined(loaded.file, loaded.texts, capability, sound, tuple(told), governance)
+    return Examined(loaded.file, loaded.texts, capability, sound, tuple(told), governance, frozenset(files))
 
 
 def _without_consequences(found: list[Diagnostic]) -> list[Diagnostic]:

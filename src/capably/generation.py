@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Self
 
 from capably.examine import Examined
@@ -12,6 +13,7 @@ from capably.runtime import RunScript, Runtime
 from capably.servers.desk import Document
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import Application, Succeeding
+from capably.sources import Stamp, certificates_of, stamps_of
 from capably.telemetry.recorder import Recorder
 from capably.upstream.client import ClientLimits
 
@@ -29,6 +31,11 @@ class Backing:
         self.document = document
         self.runtime = Runtime(limits, run_script, recorder=recorder)
         self.keeper = Gatekeeper(self.runtime.fetch)
+        self._stamps = _stamps(document)
+
+    def serves(self, document: Examined) -> bool:
+        """Whether it stands behind this document already: word for word, and value for value."""
+        return is_same(self.document, document) and self._stamps == _stamps(document)
 
     async def __aenter__(self) -> Self:
         """Be ready."""
@@ -46,6 +53,11 @@ class Backing:
             return ()
         servers = self.document.compiled.plan.servers
         return tuple((server.gate, *(operation.gate for operation in server.operations)) for server in servers)
+
+
+def _stamps(document: Examined) -> Mapping[Path, Stamp]:
+    """How the files look that the plan of a document names without holding what is in them."""
+    return stamps_of(certificates_of(document.compiled.plan)) if document.compiled is not None else {}
 
 
 @dataclass(frozen=True, slots=True)

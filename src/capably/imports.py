@@ -24,13 +24,14 @@ Read: TypeAlias = Callable[[Path], tuple[Mapping | None, tuple[Diagnostic, ...]]
 class Importer:
     """Follows the imports of one document.
 
-    ``failed`` are the namespaces that could not be had, ``open_files`` the files being imported just now, outermost
-    first.
+    ``failed`` are the namespaces that could not be had, ``sought`` the files that were looked for, ``open_files`` those
+    being imported just now, outermost first.
     """
 
     read: Read
     found: list[Diagnostic] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
+    sought: set[Path] = field(default_factory=set)
     open_files: list[Path] = field(default_factory=list)
 
     def follow(self, file: Path, root: Mapping) -> Mapping:
@@ -85,6 +86,7 @@ class Importer:
         return self._pick(root, section, name, item, source)
 
     def _root(self, path: Path, source: str, span: Span) -> Mapping | None:
+        self.sought.add(path)
         if path.resolve() in self.open_files:
             chain = " -> ".join(str(open_file.name) for open_file in [*self.open_files, path])
             self.found.append(error("IMP003", f"`{source}` imports itself: {chain}", span, "break the circle"))

@@ -19,13 +19,14 @@ class Loaded:
     """What became of a file. ``capability`` is ``None`` when nothing of it can be used.
 
     ``texts`` holds the text of every file that was read, by the name that spans carry: the file's own, and those it
-    imports from.
+    imports from. ``files`` are the same, and those that were looked for and are not there.
     """
 
     file: str
     texts: Mapping[str, str]
     capability: Capability | None
     diagnostics: tuple[Diagnostic, ...]
+    files: frozenset[Path]
 
 
 def load(path: Path) -> Loaded:
@@ -33,12 +34,13 @@ def load(path: Path) -> Loaded:
     files = _Files()
     read = files.read(path)
     if read.root is None:
-        return Loaded(str(path), files.texts, None, read.diagnostics)
+        return Loaded(str(path), files.texts, None, read.diagnostics, frozenset({path}))
     importer = Importer(lambda file: (files.read(file).root, files.read(file).diagnostics))
     root = importer.follow(path, read.root)
     decoded, decoding = decode(read.version, str(path), root)
     capability = replace(decoded, not_imported=frozenset(importer.failed))
-    return Loaded(str(path), files.texts, capability, (*read.diagnostics, *importer.found, *decoding))
+    found = (*read.diagnostics, *importer.found, *decoding)
+    return Loaded(str(path), files.texts, capability, found, frozenset({path, *importer.sought}))
 
 
 @dataclass(frozen=True, slots=True)

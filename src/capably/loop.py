@@ -1,11 +1,12 @@
 """Running an asynchronous command: a fast event loop, logging on stderr, a clean end on SIGINT and SIGTERM."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 Main: TypeAlias = Callable[[asyncio.Event], Awaitable[None]]
@@ -21,6 +22,32 @@ def run_until_signal(main: Main) -> None:
     _log_to_stderr()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_watch(main))
+
+
+@contextlib.contextmanager
+def on_hangup(hear: Callable[[], object], stop: asyncio.Event) -> Iterator[None]:
+    """Hear of SIGHUP while the context lasts, where there is such a signal.
+
+    It also tells that the terminal has gone that the command was started in; then the command shall end.
+    """
+    number = getattr(signal, "SIGHUP", None)
+    if number is None:
+        yield
+        return
+    had_terminal = os.isatty(0)
+
+    def heard() -> None:
+        if had_terminal and not os.isatty(0):
+            stop.set()
+        else:
+            hear()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(number, heard)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
 
 
 async def _watch(main: Main) -> None:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias
 
+from capably.collecting import settle_again
 from capably.control import control_server
 from capably.control_serving import ControlServing
 from capably.differences import differences
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
-from capably.generation import Backing, Generation, is_same
+from capably.generation import Backing, Generation
 from capably.observing import telemetry_of
 from capably.opening import Address, accepted, control_address, examine_all
 from capably.plan.caller import Invoke
@@ -30,12 +31,16 @@ from capably.servers.desk import Difference, Document, Listener, Standing, Verdi
 from capably.servers.http import Application, Closing
 from capably.servers.mcp_state import Seal
 from capably.settings import Settings, shown
+from capably.sources import files_of
 from capably.succession import Left, Process, Succession, bound_for, tls_for
 from capably.telemetry.redaction import Redactor
 
 _log = logging.getLogger("capably.service")
 
 DOOR: Final = Address("", 0, "the door of a worker")
+
+_QUIET_S: Final = 2.0
+"""How long after the last reload memory is looked through, which takes a moment in which nobody is answered."""
 
 Sources: TypeAlias = Callable[[], tuple[Sequence[Path], Settings]]
 """Says which documents to serve now, and how. Raises :class:`CommandError` when there are none."""
@@ -72,6 +77,9 @@ class Service:
         self._hearers: dict[Callable[[Verdict], None], None] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._left: set[Backing] = set()
+        self._looked_into: tuple[Examined, ...] = ()
+        self._files: frozenset[Path] | None = None
+        self._settling: asyncio.TimerHandle | None = None
         self._control: ControlServing | None = None
         self._control_plan = control_server(documents, settings)
         self.telemetry = telemetry_of(self._control_plan, documents, settings)
@@ -105,6 +113,17 @@ class Service:
         if self._control is not None:
             found.append(self._control.listener)
         return tuple(found)
+
+    @property
+    def examined(self) -> tuple[Examined, ...]:
+        """The documents that are served, as they were found."""
+        return self._generation.examined
+
+    def files(self) -> frozenset[Path]:
+        """The files that what is served is made of, and those of documents that were refused last."""
+        if self._files is None:
+            self._files = files_of((*self._generation.examined, *self._looked_into))
+        return self._files
 
     @property
     def retiring(self) -> int:
@@ -187,6 +206,8 @@ class Service:
         await asyncio.gather(*(listening.aclose() for listening in process.listenings.values()))
         for task in self._background:
             task.cancel()
+        if self._settling is not None:
+            self._settling.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
         for backing in (*self._left, *self._generation.backings):
             await backing.__aexit__(None, None, None)
@@ -224,6 +245,7 @@ class Service:
         except Exception:  # noqa: BLE001 -- whatever it was, what is served goes on
             _log.exception("the documents could not be reloaded")
             reason = "something went wrong in this program: its log says what"
+        self._looked_into, self._files = tuple(attempt.examined), None
         return attempt.verdict(standing, self.generation, reason, advice)
 
     async def _looked_at(self, attempt: "_Attempt") -> Standing:
@@ -274,12 +296,13 @@ class Service:
         for backing in left.backings:
             self._left.discard(backing)
             await backing.__aexit__(None, None, None)
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = asyncio.get_running_loop().call_later(_QUIET_S, settle_again)
 
     def _is_same(self, after: Generation) -> bool:
         before = self._generation
-        return before.certificates == after.certificates and (
-            len(before.examined) == len(after.examined) and all(map(is_same, before.examined, after.examined))
-        )
+        return before.certificates == after.certificates and before.backings == after.backings
 
     def _differences(self, examined: Sequence[Examined]) -> tuple[Difference, ...]:
         before, after = (

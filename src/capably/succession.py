@@ -18,7 +18,7 @@ from weakref import WeakSet
 from capably.applications import SERVERS, Wiring, tools_of
 from capably.errors import CommandError
 from capably.examine import Examined
-from capably.generation import Backing, Generation, Served, documents_of, is_same
+from capably.generation import Backing, Generation, Served, documents_of
 from capably.listening import Entrance, Listening, bound, tls_context
 from capably.observing import title_of
 from capably.opening import Address, address_of, named, servers_of
@@ -146,7 +146,7 @@ class Succession:
 
     async def _backing(self, document: Examined) -> Backing:
         before = next((item for item in self._before.backings if item.document.file == document.file), None)
-        if before is not None and is_same(before.document, document):
+        if before is not None and before.serves(document):
             return before
         telemetry = self._process.telemetry
         if telemetry is not None and document.compiled is not None:

@@ -72,7 +72,7 @@ def call(
 
 
 def _examined(file: Path, name: str, given: Any, *, reveal: bool) -> "Examined":
-    from capably.cli.serve import show_errors
+    from capably.cli.serving import show_errors
     from capably.examine import examine_with
 
     examined = asyncio.run(examine_with(file, given, reveal=reveal))

@@ -16,7 +16,8 @@ import click
 
 from capably.cli.console import hint
 from capably.cli.options import Pair
-from capably.cli.serve import ports_from, show_listeners
+from capably.cli.serve import ports_from
+from capably.cli.serving import show_listeners
 from capably.cli.threads import data_option, model_options, threads_service, threads_settings, told
 
 if TYPE_CHECKING:

@@ -1,14 +1,15 @@
 """``capably serve``: run the servers of capability documents until told to stop."""
 
 import asyncio
-import sys
+import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from capably.cli.console import bold, hint, table, wants_colour
+from capably.cli.console import hint
 from capably.cli.options import (
     MAX_PORT,
     Pair,
@@ -20,18 +21,18 @@ from capably.cli.options import (
     script_options,
     switches_from,
 )
+from capably.cli.reloading import reloading
+from capably.cli.serving import show_errors, show_listeners
 from capably.cli.workers import check_workers, supervised, take_seat, workers_option
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
-    from capably.app import Listener
-    from capably.examine import Examined
     from capably.plan.operation import CertificateFiles
-    from capably.settings import Settings
+    from capably.sources import Sources
 
 
 @click.command(epilog="Exit codes: 0 stopped by a signal, 1 could not serve, 2 used wrongly or a value is missing.")
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="FILE|FOLDER...")
 @given_options
 @click.option(
     "--port",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 @control_options
 @script_options
 @workers_option
+@click.option("--watch", "watches", is_flag=True, help="Reload whenever a file changes that documents are made of.")
 @click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
     "--timeout",
@@ -84,6 +86,7 @@ def serve(
     no_scripts: bool,
     script_languages: str | None,
     workers: int,
+    watches: bool,
     strict: bool,
     timeout_s: float,
 ) -> None:
@@ -91,19 +94,24 @@ def serve(
 
     Values for variables and secrets come from --set, else from the environment. Servers listen on 127.0.0.1 unless
     the document or --host says otherwise. An error in a part of a document leaves that part out and is told; the rest
-    is served. Stop with Ctrl-C: open requests end first.
+    is served. Of a folder, all documents are served that expose something. Stop with Ctrl-C: open requests end first.
+
+    The documents are reloaded on SIGHUP, and with --watch when they change: no request is dropped, and documents that
+    cannot be served leave everything as it was.
 
     \b
     Examples:
       capably serve fleet.yaml --set region=eu
       capably serve fleet.yaml --upstream registry=http://127.0.0.1:8000
       capably serve a.yaml b.yaml --port b-rest=8081
+      capably serve capabilities/ --watch
       capably serve --stdio fleet.yaml
       capably serve fleet.yaml --control 9090
     """
     from capably.loop import run_until_signal
     from capably.seat import Seat
     from capably.settings import Settings
+    from capably.sources import Sources
     from capably.upstream.client import ClientLimits
 
     stdio, files = _told_apart(stdio, files)
@@ -121,7 +129,9 @@ def serve(
         seat=seat,
     )
     check_workers(workers, settings)
-    run_until_signal(lambda stop: _serve(files, settings, workers, stop))
+    # What a reload reads is read anew, the environment as well.
+    sources = Sources(files, lambda: replace(settings, given=given_from(sets, upstreams)))
+    run_until_signal(lambda stop: _serve(sources, stop, workers, watches=watches))
 
 
 def _told_apart(stdio: str | None, files: tuple[Path, ...]) -> tuple[str | None, tuple[Path, ...]]:
@@ -166,88 +176,34 @@ def _port(name: str, text: str) -> tuple[str, int]:
     return name, int(text)
 
 
-async def _serve(files: Sequence[Path], settings: "Settings", workers: int, stop: asyncio.Event) -> None:
-    from capably.app import RefusedError, open_documents, running
+async def _serve(sources: "Sources", stop: asyncio.Event, workers: int, *, watches: bool) -> None:
+    from capably.app import RefusedError, Service, open_documents
     from capably.collecting import settle
 
+    began = time.time()
+    files, settings = sources()
+    seat = settings.seat
     try:
         documents = await open_documents(files, settings)
     except RefusedError as refused:
         show_errors(refused.examined)
         raise
-    if settings.seat is not None:
-        async with running(documents, settings, stop):
-            take_seat(settings.seat, stop)
+    if seat is None:
+        show_errors([document for document in documents if document.has_errors])
+    if workers > 1 and seat is None:
+        async with supervised(documents, settings, workers) as listeners:
+            show_listeners(documents, listeners)
             await stop.wait()
+            hint("stopping: open requests may end")
         return
-    show_errors([document for document in documents if document.has_errors])
-    served = running(documents, settings, stop) if workers == 1 else supervised(documents, settings, workers)
-    async with served as listeners:
-        show_listeners(documents, listeners)
-        settle()
-        await stop.wait()
-        hint("stopping: open requests may end")
-
-
-def show_errors(examined: Sequence["Examined"]) -> None:
-    """Print the errors of documents, if they have any."""
-    from capably.render.text import render_text
-
-    errors = [diagnostic for item in examined for diagnostic in item.errors]
-    texts = {file: text for item in examined for file, text in item.texts.items()}
-    if errors:
-        sys.stderr.write(render_text(errors, texts, colour=wants_colour(sys.stderr)))
-
-
-def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listener"]) -> None:
-    """Print the table of servers, and how many warnings their documents have."""
-    colour = wants_colour(sys.stderr)
-    rows = [
-        (
-            item.plan.kind.value,
-            item.plan.namespace,
-            item.url + ("" if item.plan.over_stdio else _PATHS.get(item.plan.kind.value, "")),
-            _offers(item),
-            ", ".join(_upstreams(documents, item)),
-        )
-        for item in listeners
-    ]
-    hint(table(("KIND", "NAMESPACE", "URL", "OFFERS", "UPSTREAM"), rows, colour=colour))
-    for item in listeners:
-        if item.warning:
-            hint(f"warning: {item.warning}")
-    for document in documents:
-        warnings = len(document.diagnostics) - len(document.errors)
-        if warnings:
-            word = "warning" if warnings == 1 else "warnings"
-            hint(f"{warnings} {word}: see `capably check {document.file}`")
-    hint(bold("ready", colour=colour) + "; stop with Ctrl-C")
-
-
-_PATHS = {"mcp": "/mcp", "skill": "/skills"}  # where clients begin
-
-
-def _offers(listener: "Listener") -> str:
-    plan = listener.plan
-    if plan.kind.value == "control":
-        return "health, metrics, reload, ..."
-    if plan.kind.value == "skill":
-        counts = [(len(plan.skills), "skill")]
-    else:
-        counts = [(len(plan.operations), "tool" if plan.kind.value == "mcp" else "operation")]
-    more = ((plan.forwards, "forward"), (plan.resources, "resource"), (plan.prompts, "prompt"))
-    counts += [(len(items), noun) for items, noun in more if items]
-    return ", ".join(f"{count} {noun}" if count == 1 else f"{count} {noun}s" for count, noun in counts)
-
-
-def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[str]:
-    from capably.plan.consumed import Consumed
-
-    works = [operation.work for operation in listener.plan.operations]
-    used = dict.fromkeys(work.target.namespace for work in works if isinstance(work, Consumed))
-    used |= dict.fromkeys(forward.target for forward in listener.plan.forwards)
-    for document in documents:
-        plan = document.compiled.plan if document.compiled is not None else None
-        if plan is not None and listener.plan in plan.servers:
-            return [plan.upstreams[namespace] for namespace in used]
-    return []
+    since, tells = began if watches else None, seat is None or seat.is_first
+    async with Service(documents, settings, stop, sources) as service:
+        async with reloading(service, sources, stop, watched_since=since, tells=tells):
+            if seat is None:
+                show_listeners(documents, service.listeners)
+            else:
+                take_seat(seat, stop)
+            settle()
+            await stop.wait()
+        if seat is None:
+            hint("stopping: open requests may end")

@@ -1,9 +1,10 @@
 """Every provider by the scheme of its locations, and reading the binds of a document."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from capably.diagnostics import Diagnostic, error
+from capably.imports import local_path
 from capably.model.capability import Bind
 from capably.plan.variables import scheme_of
 from capably.providers.files import read_file
@@ -22,6 +23,15 @@ def _provider(scheme: str) -> Provider | None:
 
 def _is_set(bind: Bind, sets: Collection[str]) -> bool:
     return all(key in sets or f"{bind.namespace}.{key}" in sets for key in bind.keys or {})
+
+
+def bind_files(binds: Iterable[Bind]) -> Iterator[Path]:
+    """The files in which binds find their values, whether they are there or not."""
+    for bind in binds:
+        if bind.location is not None and scheme_of(bind.location) == "file":
+            path = local_path(bind.location, Path(bind.node.span.file))
+            if path is not None:
+                yield path
 
 
 async def read_binds(

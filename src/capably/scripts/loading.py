@@ -24,6 +24,15 @@ def load_scripts(capability: Capability, governance: Governance, found: list[Dia
     return {span: script for span, script in loaded if script is not None}
 
 
+def script_files(capability: Capability, governance: Governance) -> Iterator[Path]:
+    """Where the files of its scripts are, or would be."""
+    loader = _Loader(governance)
+    for step in _script_steps(capability):
+        folder = loader.folder(step, [])
+        if folder is not None:
+            yield from (folder / name for name in (step.file, *step.dependencies) if name)
+
+
 def _script_steps(capability: Capability) -> Iterator[StepRecord]:
     for steps in _flows(capability):
         for step in steps if isinstance(steps, tuple) else ():
@@ -105,7 +114,7 @@ class _Loader:
             message = f"script step `{name}` has no `file`"
             found.append(error("SCR003", message, record.value_span("type"), "name the script's file"))
             return None
-        folder = self._folder(record, found)
+        folder = self.folder(record, found)
         if folder is None:
             return None
         places = [(text, record.value_span("dependencies")) for text in record.dependencies]
@@ -113,7 +122,8 @@ class _Loader:
         read = [file for file in files if file is not None]
         return read if len(read) == len(files) else None
 
-    def _folder(self, record: StepRecord, found: list[Diagnostic]) -> Path | None:
+    def folder(self, record: StepRecord, found: list[Diagnostic]) -> Path | None:
+        """Where the files of a step are."""
         span = record.value_span("location")
         written, document = record.location, Path(span.file)
         if written is None and self._governance.location is not None:
