@@ -18,15 +18,34 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import documents
 import load
+import messages
 from processes import free_port, running
-from run import WORK, Work
 
 HERE = Path(__file__).parent
 WARM = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One kind of request, and which of capably's servers answers it."""
+
+    title: str
+    message: load.Message
+    kind: str
+
+
+WORK = (
+    Work("REST GET, passed through", messages.rest, "rest"),
+    Work("REST GET, 10 mapped fields", messages.mapped, "rest"),
+    Work("MCP tools/call, 2025-11-25", messages.call_legacy, "mcp"),
+    Work("MCP tools/call, 2026-07-28", messages.call_modern, "mcp"),
+    Work("MCP tools/list, 4 tools", messages.list_legacy, "mcp"),
+)
 
 
 def counted(work: Work, python: Path, requests: int, connections: int, out: Path) -> float:
@@ -63,8 +82,8 @@ def _started(stack: ExitStack, work: Work, command: list[str], folder: Path) -> 
     """The port and the process of a server that runs until the stack is left."""
     upstream, rest, mcp = free_port(), free_port(), free_port()
     stack.enter_context(running([sys.executable, HERE / "upstream.py", str(upstream)], upstream))
-    file = documents.capability(folder, upstream, rest, mcp, 1000 if work.capably.endswith("many") else 4)
-    port = rest if work.capably == "rest" else mcp
+    file = documents.capability(folder, upstream, rest, mcp)
+    port = rest if work.kind == "rest" else mcp
     return port, stack.enter_context(running([*command, "serve", file], port)).pid
 
 

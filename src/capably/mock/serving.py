@@ -9,7 +9,7 @@ from pathlib import Path
 from capably.diagnostics import Diagnostic, Span, did_you_mean, error, in_order
 from capably.document import MAX_BYTES, parse_document
 from capably.errors import EXIT_USAGE, CommandError
-from capably.listening import QuietServer, bind, serving
+from capably.listening import Entrance, Listening, bind
 from capably.mock.answer import Mock, known_demands
 from capably.mock.api import Api
 from capably.mock.app import Log, build_app
@@ -85,15 +85,16 @@ async def mocking(opened: Sequence[Opened], settings: MockSettings, log: Log) ->
             host, port = sock.getsockname()[:2]
             limits = replace(settings.limits, local_only=ipaddress.ip_address(host).is_loopback)
             mock = Mock(api, settings.demands, is_strict=settings.is_strict)
-            servers.append(QuietServer(build_app(api, mock, limits, log), settings.drain_s))
-            await stack.enter_async_context(serving(servers[-1], sock))
+            servers.append(Listening(sock, Entrance(build_app(api, mock, limits, log)), settings.drain_s, None))
+            await servers[-1].start()
+            stack.push_async_callback(servers[-1].aclose)
             shown = f"[{host}]" if ":" in host else host
             running.append(Running(file, api, f"http://{shown}:{port}{next(iter(api.bases), '')}"))
         try:
             yield running
         finally:
             for server in servers:  # together, so that none takes new requests while another drains
-                server.should_exit = True
+                server.stop()
 
 
 def _check_demands(apis: Sequence[Api], demands: Sequence[Demand]) -> None:

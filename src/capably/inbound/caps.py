@@ -1,0 +1,22 @@
+"""What one listener takes of its callers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Bytes, seconds and connections.
+
+    Seconds are those a caller may take, to the second: for a whole header section, between two parts of a body,
+    between two requests of a connection, to read some of an answer that waits for it, and to see a last answer
+    before its connection is cut.
+    """
+
+    head_bytes: int = 64 * 1024
+    buffered_bytes: int = 64 * 1024
+    head_s: float = 30.0
+    body_s: float = 60.0
+    idle_s: float = 75.0
+    stalled_s: float = 120.0
+    linger_s: float = 5.0
+    connections: int = 10_000

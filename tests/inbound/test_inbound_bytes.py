@@ -1,0 +1,146 @@
+"""However bytes are cut on their way, the same requests are read, and other implementations read the answers."""
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import h11
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.inbound.conftest import answers_in
+
+from capably.inbound.exchange import Exchange
+from capably.inbound.reader import Reader
+
+_TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~", min_size=1, max_size=12)
+_VALUE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=20)
+_FRAMING = {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "keep-alive", "te"}
+_HEADERS = st.lists(st.tuples(_TOKEN.filter(lambda name: name not in _FRAMING), _VALUE), max_size=5)
+_PATH = st.text("abc/._~-%20!$&'()*+,;=:@", max_size=30).map(lambda path: "/" + path)
+_QUERY = st.none() | st.text("abc=&+%/?", max_size=20)
+_METHOD = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+_BODY = st.lists(st.binary(min_size=1, max_size=60), max_size=3)
+
+
+class Request:
+    """A request as it goes over the wire, written by h11."""
+
+    def __init__(self, line: tuple[str, str, str | None], headers: list[tuple[str, str]], body: list[bytes]) -> None:
+        self.method, self.path, self.query = line
+        self.body = b"".join(body)
+        client = h11.Connection(h11.CLIENT)
+        framed = [("transfer-encoding", "chunked")] if len(body) > 1 else [("content-length", str(len(self.body)))]
+        self.headers = [("host", "a"), *headers, *(framed if body else [])]
+        target = self.path if self.query is None else f"{self.path}?{self.query}"
+        head = client.send(h11.Request(method=self.method, target=target, headers=self.headers))
+        parts = [head, *(client.send(h11.Data(data=part)) for part in body), client.send(h11.EndOfMessage())]
+        self.wire = b"".join(part for part in parts if part)
+
+    @property
+    def told(self) -> tuple[Any, ...]:
+        headers = [(name.lower().encode(), value.encode()) for name, value in self.headers]
+        return self.method, self.path.encode(), (self.query or "").encode(), headers, self.body
+
+
+_REQUEST = st.builds(Request, st.tuples(_METHOD, _PATH, _QUERY), _HEADERS, _BODY)
+
+
+class Collected:
+    """Takes requests as a connection does, and what goes out."""
+
+    is_lost = is_clogged = is_ending = False
+
+    def __init__(self) -> None:
+        self.taken: list[Exchange] = []
+        self.refused: list[int] = []
+        self.written = b""
+
+    def take(self, exchange: Exchange) -> None:
+        self.taken.append(exchange)
+
+    def refuse(self, status: int) -> None:
+        self.refused.append(status)
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def regulate(self) -> None:
+        pass
+
+    async def drained(self) -> None:
+        raise AssertionError("it is never clogged")
+
+
+def _cut(data: bytes, places: list[int]) -> list[bytes]:
+    ends = sorted({place % (len(data) + 1) for place in places} | {len(data)})
+    return [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+
+
+def _read(data: bytes, places: list[int]) -> tuple[list[tuple[Any, ...]], list[int]]:
+    collected = Collected()
+    reader = Reader(collected, {"type": "http"}, 64 * 1024)
+    for part in _cut(data, places):
+        if not reader.is_deaf:
+            reader.feed(part)
+    return [asyncio.run(_told(each)) for each in collected.taken if each.is_received], collected.refused
+
+
+async def _told(exchange: Exchange) -> tuple[Any, ...]:
+    scope, body = exchange.scope, b""
+    while (message := await exchange.receive())["more_body"]:
+        body += message["body"]
+    body += message["body"]
+    return scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], body
+
+
+@given(st.lists(_REQUEST, min_size=1, max_size=4), st.lists(st.integers(0, 10_000), max_size=12))
+@settings(max_examples=150, deadline=None)
+def test_requests_are_read_the_same_however_their_bytes_are_cut(requests: list[Request], places: list[int]) -> None:
+    told, refused = _read(b"".join(each.wire for each in requests), places)
+    assert told == [each.told for each in requests]
+    assert refused == []
+
+
+@given(st.binary(max_size=200) | st.text("GET /HTP1.\r\n:aContent-Lgh5chukd;", max_size=80).map(str.encode), st.data())
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_read_or_refused_the_same_however_they_are_cut(data: bytes, more: st.DataObject) -> None:
+    places = more.draw(st.lists(st.integers(0, 10_000), max_size=12))
+    whole, cut = _read(data, []), _read(data, places)
+    assert (whole[0], bool(whole[1])) == (cut[0], bool(cut[1]))
+
+
+@given(
+    method=_METHOD,
+    status=st.sampled_from([200, 201, 204, 304, 404, 599]),
+    headers=_HEADERS,
+    body=st.lists(st.binary(max_size=60), min_size=1, max_size=4),
+    is_length_told=st.booleans(),
+)
+@settings(max_examples=200, deadline=None)
+def test_another_implementation_reads_the_answers(
+    method: str, status: int, headers: list[tuple[str, str]], body: list[bytes], *, is_length_told: bool
+) -> None:
+    whole = b"".join(body)
+    fields = [(name.encode(), value.encode()) for name, value in headers if name != "date"]
+    if is_length_told:
+        fields.append((b"content-length", b"%d" % len(whole)))
+    messages: list[MutableMapping[str, Any]] = [{"type": "http.response.start", "status": status, "headers": fields}]
+    messages += [
+        {"type": "http.response.body", "body": part, "more_body": at < len(body) - 1} for at, part in enumerate(body)
+    ]
+    collected = Collected()
+    scope = {"method": method, "http_version": "1.1"}
+    exchange = Exchange(collected, scope, keeps_open=True, expects_continue=False)
+    exchange.is_received = True
+
+    async def send() -> None:
+        for message in messages:
+            await exchange.send(message)
+
+    asyncio.run(send())
+    (answer,) = answers_in(collected.written, method)
+    assert answer.status == status
+    assert answer.body == (b"" if method == "HEAD" or status in {204, 304} else whole)
+    assert [field for field in answer.headers if field in fields] == fields
+    assert exchange.is_over
+    assert exchange.keeps_open
