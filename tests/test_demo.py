@@ -15,7 +15,16 @@ from pathlib import Path
 import pytest
 
 CAPABLY = Path(sys.executable).with_name("capably")
-PORTS = ("--port", "aimlapi-threads-runs-rest=0", "--port", "aimlapi-threads-runs-mcp=0", "--threads-port", "0")
+PORTS = (
+    "--port",
+    "aimlapi-threads-runs-rest=0",
+    "--port",
+    "aimlapi-threads-runs-mcp=0",
+    "--threads-port",
+    "0",
+    "--console-port",
+    "0",
+)
 
 
 def read_until(child: "subprocess.Popen[str]", last: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,10 @@ def test_a_call_can_be_stopped(show: "Show", open_page: "Open", upstream: "Upstr
     assert act.gone.wait(10), "the upstream call goes on"
 
 
+CURL = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not there: apt-get install curl")
+
+
+@CURL
 def test_the_curl_command_calls_the_operation(show: "Show", open_page: "Open", upstream: "Upstream") -> None:
     page = open_page(show().call(REST, CREATE))
     page.get_by_label("threadId").fill("it's")
@@ -134,6 +139,7 @@ def test_the_curl_command_calls_the_operation(show: "Show", open_page: "Open", u
     assert upstream.only.body == b'{"assistant_id":"a\'b"}'
 
 
+@CURL
 def test_the_curl_command_calls_the_tool(show: "Show", open_page: "Open", upstream: "Upstream") -> None:
     page = open_page(show().call(MCP, "aimlapi-get-run"))
     page.get_by_label("threadId").fill("t")

@@ -82,7 +82,7 @@ def test_operations_with_every_kind_of_input(serve: Callable[..., "Served"], ups
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[str]:
     """The bundled document in front of the threads service with its offline responder."""
-    ports = ["--port", f"{NAME}-rest=0", "--port", f"{NAME}-mcp=0", "--threads-port", "0"]
+    ports = ["--port", f"{NAME}-rest=0", "--port", f"{NAME}-mcp=0", "--threads-port", "0", "--console-port", "0"]
     command = [str(Path(sys.executable).with_name("capably")), "demo", "--data", str(tmp_path), *ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
         assert child.stdout is not None

@@ -8,9 +8,10 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 import click
 
@@ -22,6 +23,7 @@ from capably.cli.threads import data_option, model_options, threads_service, thr
 
 if TYPE_CHECKING:
     from capably.app import Listener
+    from capably.settings import Settings
     from capably.threads.settings import ThreadsSettings
 
 _KEY_NAME = "capably demo"
@@ -49,6 +51,13 @@ class Stage:
     "--threads-port", type=click.IntRange(0, 65535), default=8890, show_default=True, help="Port of the service."
 )
 @click.option(
+    "--console-port",
+    type=click.IntRange(0, 65535),
+    default=8891,
+    show_default=True,
+    help="Port of the console, a web page that shows and tries everything.",
+)
+@click.option(
     "--port",
     "ports",
     type=Pair(),
@@ -61,6 +70,7 @@ def demo(
     *,
     data: Path,
     threads_port: int,
+    console_port: int,
     ports: tuple[tuple[str, str], ...],
     model_url: str | None,
     model: str | None,
@@ -77,26 +87,27 @@ def demo(
       capably demo --model-url http://127.0.0.1:11434/v1 --model llama3.2
     """
     from capably.loop import run_until_signal
+    from capably.settings import ControlSettings, Settings
 
     with told():
         settings = threads_settings(
             data=data, model_url=model_url, model=model, model_key_env=model_key_env, models_file=models_file
         )
-        chosen = ports_from(ports)
+        control = ControlSettings(console_port)
+        chosen = Settings(ports=ports_from(ports), control=control)
         run_until_signal(lambda stop: _demo(settings, threads_port, chosen, stop))
 
 
-async def _demo(service: "ThreadsSettings", port: int, ports: dict[str, int], stop: asyncio.Event) -> None:
+async def _demo(service: "ThreadsSettings", port: int, chosen: "Settings", stop: asyncio.Event) -> None:
     from capably.app import open_documents, running
     from capably.capabilities import THREADS_RUNS
     from capably.plan.variables import Given
-    from capably.settings import Settings
 
     async with AsyncExitStack() as stack:
         listening_on = await stack.enter_async_context(threads_service(service, port, "--threads-port PORT"))
         key = await _fresh_key(service.data)
         given = Given(sets={"baseurl": f"127.0.0.1:{listening_on}", "AIMLAPI_API_KEY": key})
-        settings = Settings(given=given, ports=ports)
+        settings = replace(chosen, given=given)
         documents = await open_documents([THREADS_RUNS], settings)
         listeners = await stack.enter_async_context(running(documents, settings))
         stage = await _set_up(f"http://127.0.0.1:{listening_on}", key)
@@ -140,6 +151,15 @@ async def _set_up(service: str, key: str) -> Stage:
     return Stage(service, key, assistant, thread["id"])
 
 
+def _console_page(urls: dict[str, str], stage: Stage) -> str:
+    """The page of the first operation to try, filled in."""
+    operation = quote("POST /v1/threads/{threadid}/runs", safe="")
+    inputs = urlencode(
+        {"threadId": stage.thread, "body": json.dumps({"assistant_id": stage.assistant})}, quote_via=quote
+    )
+    return f"{urls['control']}/#/call/aimlapi-threads-runs-rest/{operation}?{inputs}"
+
+
 def _what_next(stage: Stage, listeners: Sequence["Listener"]) -> str:
     urls = {item.plan.kind.value: item.url for item in listeners}
     runs = f"{urls['rest']}/v1/threads/{stage.thread}/runs"
@@ -147,7 +167,10 @@ def _what_next(stage: Stage, listeners: Sequence["Listener"]) -> str:
     stream = json.dumps({"assistant_id": stage.assistant, "stream": True})
     update = json.dumps({"metadata": {"mood": "curious"}})
     return f"""
-Type this in another terminal.
+Everything below can be looked at and tried on a page:
+  {_console_page(urls, stage)}
+
+Or type this in another terminal.
 
 # 1. Create a run (REST), and keep its id
 RUN=$(curl -s {runs} -d '{create}' | grep -o 'run_[A-Za-z0-9]*' | head -n 1); echo $RUN

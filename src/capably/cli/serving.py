@@ -58,9 +58,12 @@ _PATHS = {"mcp": "/mcp", "skill": "/skills"}  # where clients begin
 
 
 def _offers(listener: "Listener") -> str:
+    from capably.plan.control import CONSOLE
+
     plan = listener.plan
     if plan.kind.value == "control":
-        return "health, metrics, reload, ..."
+        shows_console = plan.control is not None and CONSOLE in plan.control.allows
+        return f"{'console, ' if shows_console else ''}health, metrics, ..."
     if plan.kind.value == "skill":
         counts = [(len(plan.skills), "skill")]
     else:

@@ -11,7 +11,7 @@ import { asks, badges, breakable, duration } from "./words.js";
 
 const typed = new Map(); // what was typed into the form of an operation, kept while the page is open
 
-export function drawCall(place, address) {
+export function drawCall(place, address, given) {
   const found = operationOf(store.overview, address);
   if (!found) {
     fill(place, h("h1", {}, "This operation is not served"),
@@ -22,7 +22,7 @@ export function drawCall(place, address) {
   const key = callAddress(server, operation);
   const exchange = new Exchange(server, operation);
   const recipes = h("div");
-  const form = makeForm(operation.inputs, typed.get(key) ?? {}, () => { typed.set(key, form.raw()); drawRecipes(); });
+  const form = makeForm(operation.inputs, { ...typed.get(key), ...given }, () => { typed.set(key, form.raw()); drawRecipes(); });
   const drawRecipes = () => callPanel(recipes, server, operation, form.values());
   drawRecipes();
   fill(place, head(server, operation),

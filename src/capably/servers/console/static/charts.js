@@ -70,13 +70,14 @@ export function quantile(counts, share, bounds = store.bounds) {
 }
 
 function chart(title, kind, [values, second], now, unit) {
-  const top = Math.max(...values.filter((value) => value !== null), 0) || 1;
+  const highest = Math.max(...values.filter((value) => value !== null), 0);
+  const [isFlat, top] = [!highest, highest || 1];
   const label = `${title} over the last minutes: now ${now} ${unit}`;
   return h("section", { class: `chart ${kind}` }, h("h2", {}, title),
     h("p", { class: "now" }, h("span", {}, now), " ", h("small", {}, unit)),
     s("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": label },
       s("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT }),
-      runs(values, top).map((run) => [
+      runs(isFlat ? [] : values, top).map((run) => [
         s("path", { class: "area", d: `${line(run)} L${run.at(-1)[0]} ${HEIGHT} L${run[0][0]} ${HEIGHT} Z` }),
         s("path", { class: "stroke", d: line(run) })]),
       second ? runs(second, top).map((run) => s("path", { class: "second", d: line(run) })) : null));

@@ -5,7 +5,7 @@ import { bodyBox, codeBox, isJson } from "./code.js";
 import { announce, fill, h } from "./dom.js";
 import { askPerson } from "./questions.js";
 import { lookNow } from "./watching.js";
-import { duration } from "./words.js";
+import { duration, ticks } from "./words.js";
 
 export class Exchange {
   constructor(server, operation) {
@@ -73,7 +73,7 @@ export class Exchange {
     this.addStage(h("article", { class: `stage ${isBad ? "failed" : ""}` },
       h("header", {}, h("strong", {}, event.step), h("span", { class: "badge" }, event.kind),
         h("span", { class: `badge ${isBad ? "bad" : event.end === "done" ? "good" : ""}` }, event.end)),
-      event.fault || event.result ? h("div", {}, event.fault ? h("p", {}, event.fault) : null,
+      event.fault || event.result ? h("div", {}, event.fault ? h("p", {}, ticks(event.fault)) : null,
         event.result ? h("details", {}, h("summary", {}, "Result"), codeBox(event.result, "json", { label: `Result of ${event.step}` })) : null) : null));
   }
 
@@ -127,9 +127,9 @@ function told(title, detail, tone = "") {
 
 /** Why it failed, and what to do about it. */
 function explained({ fault, advice }) {
-  if (!fault) return h("div", { class: "told" }, h("p", {}, advice));
+  if (!fault) return h("div", { class: "told" }, h("p", {}, ticks(advice)));
   return h("div", { class: "told" }, h("p", {}, h("strong", {}, fault.title)), fault.problems.length
-    ? h("ul", {}, fault.problems.map((problem) => h("li", {}, problem.detail))) : h("p", {}, fault.detail));
+    ? h("ul", {}, fault.problems.map((problem) => h("li", {}, ticks(problem.detail)))) : h("p", {}, ticks(fault.detail)));
 }
 
 /** A tool result: its text as models read it, then the whole of it. */

@@ -15,11 +15,18 @@ const PAGES = { "": drawOverview, call: drawCall, document: drawDocument, traces
 const main = document.getElementById("main");
 let leave = null; // what the page that is shown wants done when it is left
 
+/** What the address asks for: the page, its parts, and values by name (after `?`). */
+function address() {
+  const [path, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const [page, ...rest] = path.split("/").map(decodeURIComponent);
+  return { page, rest, given: Object.fromEntries(new URLSearchParams(query)) };
+}
+
 function route(isMove = true) {
-  const [page, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const { page, rest, given } = address();
   const draw = Object.hasOwn(PAGES, page) ? PAGES[page] : drawMissing;
   leave?.();
-  leave = draw(main, rest) ?? null;
+  leave = draw(main, rest, given) ?? null;
   for (const link of document.querySelectorAll("#pages a")) {
     if (link.dataset.page === page) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -68,7 +75,7 @@ export async function refresh(isFirst = false) {
   const before = store.overview;
   store.overview = await get("overview.json");
   drawOffers(document.getElementById("offers"));
-  const [page, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  const { page, rest } = address();
   const isSame = page === "call" && before !== null
     && JSON.stringify(operationOf(before, rest)) === JSON.stringify(operationOf(store.overview, rest));
   if (isSame) markOffer(rest);

@@ -5,7 +5,7 @@ import { announce, fill, h } from "./dom.js";
 import { view, finding } from "./source.js";
 import { onPulse, store } from "./store.js";
 import { lookNow } from "./watching.js";
-import { count, moment } from "./words.js";
+import { count, moment, ticks } from "./words.js";
 
 const TONES = { applied: "good", unchanged: "", valid: "good", rejected: "bad" };
 const WORDS = { applied: "applied", unchanged: "nothing had changed", valid: "can be applied", rejected: "refused" };
@@ -54,7 +54,7 @@ function shown(reload) {
       h("span", { class: "soft" }, `generation ${reload.generation}`),
       reload.differences.length ? h("span", { class: "time" }, count(reload.differences.length, "difference")) : null),
     h("div", {},
-      reload.reason ? h("div", { class: "told" }, h("p", {}, h("strong", {}, reload.reason)), reload.advice.map((text) => h("p", {}, text))) : null,
+      reload.reason ? h("div", { class: "told" }, h("p", {}, h("strong", {}, ticks(reload.reason))), reload.advice.map((text) => h("p", {}, ticks(text)))) : null,
       isRefused ? wrong(reload, errors) : null,
       differences(reload.differences),
       !reload.reason && !errors.length && !reload.differences.length ? h("p", { class: "soft" }, "Everything is as it was.") : null));

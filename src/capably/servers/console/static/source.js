@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { yamlLines } from "./code.js";
 import { fill, h } from "./dom.js";
 import { lineAddress } from "./store.js";
-import { count } from "./words.js";
+import { count, ticks } from "./words.js";
 
 const PART = 200; // lines that the browser lays out together
 const RANK = { error: 0, warning: 1, note: 2 };
@@ -95,9 +95,4 @@ export function finding(item) {
     h("p", {}, ticks(item.message)),
     item.help.map((text) => h("p", { class: "soft" }, ticks(text))),
     item.related.map((place) => h("p", { class: "soft" }, h("a", { href: lineAddress(place.file, place.line) }, `line ${place.line}`), ": ", ticks(place.message))));
-}
-
-/** A sentence whose words between backticks are code. */
-function ticks(text) {
-  return text.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
 }

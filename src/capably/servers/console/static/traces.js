@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { drawCharts } from "./charts.js";
 import { fill, h, s } from "./dom.js";
+import { method } from "./offers.js";
 import { onPulse, store } from "./store.js";
 import { count, duration, moment } from "./words.js";
 
@@ -57,11 +58,17 @@ function table(traces) {
       h("th", { scope: "col", class: "number" }, "Spans"), h("th", { scope: "col", class: "number" }, "Took"), h("th", { scope: "col" }, h("span", { class: "unseen" }, "Length")))),
     h("tbody", {}, traces.map((trace) => h("tr", { "data-id": trace.id },
       h("td", { class: "soft" }, moment(trace.at)),
-      h("th", { scope: "row" }, h("a", { href: `#/traces/${trace.id}`, class: "mono" }, trace.operation)),
+      h("th", { scope: "row" }, h("a", { href: `#/traces/${trace.id}`, class: "mono" }, named(trace.operation))),
       h("td", {}, badge(trace.status)),
       h("td", { class: "number" }, String(trace.span_count)),
       h("td", { class: "number" }, duration(trace.ms)),
       h("td", { class: "length" }, bar(0, trace.ms / longest, trace.status)))))));
+}
+
+/** An operation as traces name it: that of a REST server is its path and method. */
+function named(operation) {
+  const [, path, verb] = /^(\/\S*) ([A-Z]+)$/.exec(operation) ?? [];
+  return path ? [method(verb), " ", path] : operation;
 }
 
 function badge(status) {
@@ -85,7 +92,7 @@ function drawOne(place, id) {
 
 function draw(place, trace) {
   fill(place, h("p", { class: "facts" }, h("a", { href: "#/traces" }, "All traces"), h("span", { class: "mono" }, trace.id)),
-    h("h1", { class: "mono" }, trace.operation),
+    h("h1", { class: "mono" }, named(trace.operation)),
     h("p", { class: "facts" }, badge(trace.status), h("span", {}, moment(trace.at)), h("span", {}, duration(trace.ms)), h("span", {}, count(trace.spans.length, "span")),
       trace.left_out ? h("span", {}, `${trace.left_out} left out`) : null),
     h("div", { class: "waterfall block" }, inOrder(trace.spans).map(([span, depth]) => row(span, depth, trace))));

@@ -54,3 +54,8 @@ export function asks({ scheme, place, name }) {
 export function breakable(text) {
   return text.split(/(?=\/)|(?<=-)/).flatMap((part, at) => (at ? [h("wbr"), part] : [part]));
 }
+
+/** A sentence whose words between backticks are code. */
+export function ticks(text) {
+  return text.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
+}
