@@ -8,11 +8,10 @@ from capably.examine import Examined
 from capably.plan.observability import Observability
 from capably.plan.operation import ServerPlan
 from capably.settings import Settings
+from capably.telemetry.otlp_target import target_of
 from capably.telemetry.redaction import Redactor
 from capably.telemetry.settings import Propagation, TelemetrySettings
 from capably.telemetry.telemetry import Telemetry
-
-_ENDPOINTS: Final = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
 
 
 def telemetry_of(control: ServerPlan | None, examined: Sequence[Examined], settings: Settings) -> Telemetry | None:
@@ -48,8 +47,8 @@ def telemetry_settings(
         access_log: whether each request is logged.
     """
     is_off = _is_true(environ.get("OTEL_SDK_DISABLED", "")) or (stated is not None and not stated.enabled)
-    is_sent = any(environ.get(name) for name in _ENDPOINTS)
-    if is_off or (stated is None and not is_sent):
+    otlp = None if is_off else target_of(stated.otlp if stated is not None else "", environ, f"ikanos-{title}")
+    if is_off or (stated is None and otlp is None):
         silent = TelemetrySettings(enabled=False, shows_metrics=False, shows_traces=False, access_log=True)
         return silent if access_log else None
     plan = stated or Observability(metrics=False, traces=False)
@@ -61,8 +60,7 @@ def telemetry_settings(
         sampling=sampling,
         follows_callers=follows,
         propagation=_propagation(plan, environ),
-        otlp_endpoint=plan.otlp or None,
-        service_name=environ.get("OTEL_SERVICE_NAME") or f"ikanos-{title}",
+        otlp=otlp,
         access_log=access_log,
     )
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -57,6 +57,7 @@ class Logs:
         self._listeners: set[Listener] = set()
         self._changed: dict[str, int] = {}
         self._number = 0
+        self.sink: Callable[[LogRecord], None] | None = None
 
     def recent(self, level: str = "debug", logger: str = "") -> list[LogRecord]:
         """The records, oldest first.
@@ -79,6 +80,8 @@ class Logs:
         self._kept.append(kept)
         for listener in tuple(self._listeners):
             listener.tell(kept)
+        if self.sink is not None:
+            self.sink(kept)
         return kept
 
     def levels(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Numbers that are counted while the process runs: counters, gauges and histograms, each by its labels.
 
 Everything is counted on the event loop's thread, so nothing is locked. :meth:`Metrics.collect` gives frozen records,
-from which Prometheus texts and OTLP messages are made.
+from which Prometheus texts and OTLP messages are made, in any thread.
 """
 
 from bisect import bisect_left
@@ -133,7 +133,7 @@ class Count:
     def family(self) -> Family:
         """What was counted."""
         it = self.instrument
-        series = tuple(Series(it.named(labels), value) for labels, value in self._values.items())
+        series = tuple(Series(it.named(labels), value) for labels, value in list(self._values.items()))
         return Family(it.name, it.prometheus, it.type, it.help, it.unit, series, adds_up=True)
 
 
@@ -174,7 +174,7 @@ class Histogram:
     def family(self) -> Family:
         """What was measured."""
         it = self.instrument
-        series = tuple(Series(it.named(labels), _distribution(found)) for labels, found in self._series.items())
+        series = tuple(Series(it.named(labels), _distribution(found)) for labels, found in list(self._series.items()))
         return Family(it.name, it.prometheus, it.type, it.help, it.unit, series, self.bounds)
 
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from capably.telemetry.otlp_target import OtlpTarget
+from capably.telemetry.redaction import shown_url
+
 BUFFER_SIZE: Final = 100
 """How many traces are kept unless ``observability.traces.local.buffer-size`` says otherwise."""
 
@@ -24,13 +27,11 @@ class TelemetrySettings:
     """What is recorded, kept and sent.
 
     ``enabled`` is ``observability.enabled``: without it nothing is recorded, whatever else is said; requests may still
-    be logged. ``shows_metrics`` and
-    ``shows_traces`` say whether a control server answers ``/metrics`` and ``/traces`` (``metrics.local.enabled`` and
-    ``traces.local.enabled``; without the latter no trace is kept). ``buffer_size`` is how many traces are kept,
-    ``sampling`` the share of traces that are recorded (0 to 1) where callers do not say; unless it ``follows_callers``,
-    what they say does not count. ``otlp_endpoint`` is the base
-    URL that records are sent to (``exporters.otlp.endpoint``); without one the ``OTEL_EXPORTER_OTLP_*`` variables
-    decide. ``service_name`` names this process in what is sent. ``access_log`` writes a line for each request.
+    be logged. ``shows_metrics`` and ``shows_traces`` say whether a control server answers ``/metrics`` and ``/traces``
+    (``metrics.local.enabled`` and ``traces.local.enabled``; without the latter no trace is kept). ``buffer_size`` is
+    how many traces are kept, ``sampling`` the share of traces that are recorded (0 to 1) where callers do not say;
+    unless it ``follows_callers``, what they say does not count. ``otlp`` says where records are sent, ``None`` is
+    nowhere. ``access_log`` writes a line for each request.
     """
 
     enabled: bool = True
@@ -40,6 +41,10 @@ class TelemetrySettings:
     sampling: float = 1.0
     follows_callers: bool = True
     propagation: Propagation = Propagation.W3C
-    otlp_endpoint: str | None = None
-    service_name: str = "capably"
+    otlp: OtlpTarget | None = None
     access_log: bool = False
+
+    @property
+    def otlp_endpoint(self) -> str | None:
+        """The collector's address, for showing."""
+        return shown_url(self.otlp.endpoint) if self.otlp is not None else None

@@ -3,6 +3,7 @@
 Whoever shows it reads ``traces``, ``metrics`` and ``logs``. Where nothing is recorded there is no such object.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from types import TracebackType
@@ -15,6 +16,7 @@ from capably.telemetry.access import AccessLog
 from capably.telemetry.entry import Application, RecordedApp, RecordedMessages, recording_tools
 from capably.telemetry.logs import Logs
 from capably.telemetry.metrics import Metrics
+from capably.telemetry.otlp import Exporting
 from capably.telemetry.process import LoopLag, observe_process
 from capably.telemetry.recorder import Recorder
 from capably.telemetry.redaction import Redactor
@@ -46,18 +48,25 @@ class Telemetry:
         self._handler = self.logs.handler()
         self._lag = LoopLag(self.metrics)
         observe_process(self.metrics)
+        otlp = self.settings.otlp
+        self._exporting = Exporting(otlp, self.metrics, hide) if otlp is not None else None
 
     async def __aenter__(self) -> Self:
-        """Hear what is logged."""
+        """Hear what is logged, and begin to send, if anything is sent."""
         logging.getLogger().addHandler(self._handler)
         self._lag.start()
+        if self._exporting is not None:
+            self.recorder.sink, self.logs.sink = self._exporting.put_span, self._exporting.put_log
+            self._exporting.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hear no more."""
+        """Hear no more; what is still to be sent is sent."""
         self._lag.stop()
+        if self._exporting is not None:
+            await asyncio.to_thread(self._exporting.stop)
         logging.getLogger().removeHandler(self._handler)
 
     def begins_to_serve(self, capability: str, variables: Iterable[Variable]) -> None:
