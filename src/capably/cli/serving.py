@@ -9,6 +9,7 @@ from capably.cli.console import bold, hint, table, wants_colour
 if TYPE_CHECKING:
     from capably.app import Listener, Service
     from capably.examine import Examined
+    from capably.plan.operation import ServerPlan
     from capably.servers.desk import Difference, Verdict
 
 _MOST_NAMED: Final = 6
@@ -58,12 +59,9 @@ _PATHS = {"mcp": "/mcp", "skill": "/skills"}  # where clients begin
 
 
 def _offers(listener: "Listener") -> str:
-    from capably.plan.control import CONSOLE
-
     plan = listener.plan
     if plan.kind.value == "control":
-        shows_console = plan.control is not None and CONSOLE in plan.control.allows
-        return f"{'console, ' if shows_console else ''}health, metrics, ..."
+        return ", ".join(_shown_by(plan))
     if plan.kind.value == "skill":
         counts = [(len(plan.skills), "skill")]
     else:
@@ -71,6 +69,16 @@ def _offers(listener: "Listener") -> str:
     more = ((plan.forwards, "forward"), (plan.resources, "resource"), (plan.prompts, "prompt"))
     counts += [(len(items), noun) for items, noun in more if items]
     return ", ".join(f"{count} {noun}" if count == 1 else f"{count} {noun}s" for count, noun in counts)
+
+
+def _shown_by(control: "ServerPlan") -> list[str]:
+    """What a control server shows, by the first parts of its paths."""
+    from capably.plan.control import CONSOLE
+    from capably.servers.control.endpoints import ENDPOINTS
+
+    allows = control.control.allows if control.control is not None else frozenset()
+    shown = ["console"] if CONSOLE in allows else []
+    return list(dict.fromkeys(shown + [item.path.split("/")[1] for item in ENDPOINTS if item.key in allows]))
 
 
 def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[str]:

@@ -113,7 +113,9 @@ class ControlServer:
         endpoint = found.endpoint(method)
         if method not in _READS:
             check_same_origin(scope)
-        answer = await endpoint.handler(self._room, Asked(scope, receive, found.name))
+        asked = self._plan.gate.asked if self._plan.gate is not None else ()
+        proofs = frozenset(name for place, name in asked if place == "query")
+        answer = await endpoint.handler(self._room, Asked(scope, receive, found.name, proofs))
         if isinstance(answer, Answer):
             headers = (*SAFETY, *answer.headers)
             await send_body(send, answer.status, answer.media_type, answer.body, headers, head=method == "HEAD")

@@ -104,11 +104,16 @@ class EventStream:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for an endpoint; ``name`` is the last part of its path where that is a name, decoded."""
+    """A request for an endpoint.
+
+    ``name`` is the last part of its path where that is a name, decoded; ``proofs`` are the parameters of the query that
+    callers prove themselves with.
+    """
 
     scope: Scope
     receive: Receive
     name: str = ""
+    proofs: frozenset[str] = frozenset()
 
     def query(self, *known: str) -> dict[str, str]:
         """The parameters of the query, the last one of each name.
@@ -116,7 +121,8 @@ class Asked:
         Raises:
             Fault: status 400, there are others than ``known``.
         """
-        given = dict(parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        pairs = parse_qsl(self.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = {name: value for name, value in pairs if name not in self.proofs}
         for name in given:
             if name not in known:
                 expected = ", ".join(f"`{item}`" for item in known) or "no parameters"
