@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 from capably.errors import CommandError
+from capably.inbound.caps import Caps
 from capably.inbound.server import Server
 from capably.servers.http import Application, Receive, Scope, Send
 
@@ -95,7 +96,14 @@ class Entrance:
 class Listening:
     """A bound socket and the server that answers on it. ``entrance`` leads to what is served."""
 
-    def __init__(self, sock: socket.socket, entrance: Entrance, drain_s: float, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        entrance: Entrance,
+        drain_s: float,
+        tls: ssl.SSLContext | None,
+        caps: Caps | None = None,
+    ) -> None:
         """Prepare; :meth:`start` begins to answer, :meth:`aclose` drains the server and closes the socket."""
         self.entrance = entrance
         self.host, self.port = sock.getsockname()[:2]
@@ -104,7 +112,7 @@ class Listening:
         if tls is not None:
             tls.sni_callback = self._present
         self._drain_s = drain_s
-        self._server = Server(entrance, tls)
+        self._server = Server(entrance, tls, caps)
 
     async def start(self) -> None:
         """Answer."""

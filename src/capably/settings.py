@@ -36,9 +36,10 @@ class Settings:
     served, over standard input and output (an empty name: the only one there is); ``None`` serves all as they say.
     ``tls`` is shown by every server instead of what its document names. ``scripts`` says which scripts may run.
     ``drain_s`` is how long open requests may take to end when a server stops, ``patience_s`` how long those that were
-    open when documents were reloaded may go on with the documents they began with, both in seconds. ``control`` asks
-    for a control server, or moves the declared one; ``host`` never moves it. ``access_log`` writes each request to the
-    log. ``seat`` is set in one of several workers that serve the same.
+    open when documents were reloaded may go on with the documents they began with, both in seconds. ``concurrency`` is
+    how many requests each server works on at the same time. ``control`` asks for a control server, or moves the
+    declared one; ``host`` never moves it. ``access_log`` writes each request to the log. ``seat`` is set in one of
+    several workers that serve the same.
     """
 
     given: Given = field(default_factory=Given)
@@ -48,6 +49,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     drain_s: float = 10.0
     patience_s: float = 300.0
+    concurrency: int = 1000
     strict: bool = False
     stdio: str | None = None
     tls: CertificateFiles | None = None
@@ -69,6 +71,7 @@ def shown(settings: Settings) -> dict[str, Any]:
         "strict": settings.strict,
         "timeoutSeconds": settings.client.answer_s,
         "drainSeconds": settings.drain_s,
+        "concurrency": settings.concurrency,
         "bodyBytes": settings.limits.body_bytes,
         "scripts": {"enabled": not settings.scripts.is_off, "languages": list(settings.scripts.languages)},
         "set": sorted(settings.given.sets),

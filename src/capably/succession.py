@@ -19,6 +19,7 @@ from capably.applications import SERVERS, Wiring, tools_of
 from capably.errors import CommandError
 from capably.examine import Examined
 from capably.generation import Backing, Generation, Served, documents_of
+from capably.inbound.caps import Caps
 from capably.listening import Entrance, Listening, bound, tls_context
 from capably.observing import title_of
 from capably.opening import Address, address_of, named, servers_of
@@ -183,7 +184,8 @@ class Succession:
         for address, entry in self.generation.entries.items():
             if address in self._sockets:
                 tls = self._contexts.get(address)
-                listening = Listening(self._sockets[address], Entrance(entry), self._settings.drain_s, tls)
+                caps = Caps(concurrency=self._settings.concurrency)
+                listening = Listening(self._sockets[address], Entrance(entry), self._settings.drain_s, tls, caps)
                 await listening.start()
                 self._stack.push_async_callback(listening.aclose)
                 self._fresh[address] = listening

@@ -67,6 +67,9 @@ class Collected:
     def regulate(self) -> None:
         pass
 
+    def begun(self) -> None:
+        pass
+
     async def drained(self) -> None:
         raise AssertionError("it is never clogged")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import logging
 import socket
 import time
@@ -327,6 +328,45 @@ async def test_more_connections_than_allowed_are_told_that_there_are_too_many(se
         await asyncio.sleep(0.1)
         (taken,) = answers_in(await talk(port, LAST), "GET")
     assert (refused.status, taken.status) == (503, 200)
+
+
+async def test_more_requests_than_it_works_on_are_put_off_and_streams_are_none_of_them(serve: Serve) -> None:
+    released = asyncio.Event()
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["path"] == "/stream":
+            await start(send)
+        await released.wait()
+        if scope["path"] != "/stream":
+            await start(send)
+        await add(send, b"done")
+
+    def get(path: str) -> bytes:
+        return f"GET {path} HTTP/1.1\r\nHost: here\r\n\r\n".encode()
+
+    async with serve(app, Caps(concurrency=2)) as port, AsyncExitStack() as stack:
+
+        async def ask(path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await stack.enter_async_context(connected(port))
+            writer.write(get(path))
+            return reader, writer
+
+        for _ in range(5):
+            reader, _writer = await ask("/stream")
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+        worked_on = [await ask("/") for _ in range(2)]
+        await asyncio.sleep(0.05)
+        busy, busy_writer = await ask("/")
+        head = (await busy.readuntil(b"\r\n\r\n")).lower()
+        assert head.startswith(b"http/1.1 503")
+        assert b"\r\nretry-after: 1\r\n" in head
+        body = json.loads(await busy.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r")[0])))
+        assert body["title"] == "The server is busy"
+        released.set()
+        for reader, _writer in worked_on:
+            assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
+        busy_writer.write(get("/"))  # its connection is as good as before
+        assert (await busy.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
 
 
 async def test_a_server_that_ends_closes_idle_connections_and_answers_what_is_open() -> None:

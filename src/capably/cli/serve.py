@@ -23,7 +23,7 @@ from capably.cli.options import (
 )
 from capably.cli.reloading import reloading
 from capably.cli.serving import show_errors, show_listeners
-from capably.cli.workers import check_workers, supervised, take_seat, workers_option
+from capably.cli.workers import check_workers, concurrency_option, supervised, take_seat, workers_option
 from capably.errors import EXIT_USAGE, CommandError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
 @control_options
 @script_options
 @workers_option
+@concurrency_option
 @click.option("--watch", "watches", is_flag=True, help="Reload whenever a file changes that documents are made of.")
 @click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
@@ -86,6 +87,7 @@ def serve(
     no_scripts: bool,
     script_languages: str | None,
     workers: int,
+    concurrency: int,
     watches: bool,
     strict: bool,
     timeout_s: float,
@@ -123,6 +125,7 @@ def serve(
         tls=_certificate(tls_cert, tls_key),
         stdio=stdio,
         strict=strict,
+        concurrency=concurrency,
         client=ClientLimits(answer_s=timeout_s),
         scripts=switches_from(script_languages, no_scripts=no_scripts),
         control=control_from(control, control_token),

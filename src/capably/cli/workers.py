@@ -26,6 +26,14 @@ workers_option = click.option(
     metavar="N",
     help="How many processes serve, on the same addresses; more than there are cores do not help.",
 )
+concurrency_option = click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="How many requests each server of a process works on at the same time; more are refused with 503 at once.",
+)
 
 
 def check_workers(workers: int, settings: "Settings") -> None:

@@ -9,7 +9,8 @@ class Caps:
 
     Seconds are those a caller may take, to the second: for a whole header section, between two parts of a body,
     between two requests of a connection, to read some of an answer that waits for it, and to see a last answer
-    before its connection is cut.
+    before its connection is cut. ``concurrency`` requests are worked on at the same time; more are refused at once,
+    for each of them would make all of them wait. A stream that has begun is none of them.
     """
 
     head_bytes: int = 64 * 1024
@@ -20,3 +21,4 @@ class Caps:
     stalled_s: float = 120.0
     linger_s: float = 5.0
     connections: int = 10_000
+    concurrency: int = 1_000

@@ -10,7 +10,8 @@ from capably.inbound.caps import Caps
 from capably.inbound.exchange import Exchange
 from capably.inbound.head import refusal
 from capably.inbound.reader import Reader
-from capably.servers.http import DISCONNECT, Application, StreamBrokenError
+from capably.plan.outcome import Fault
+from capably.servers.http import DISCONNECT, Application, Receive, Scope, Send, StreamBrokenError, problem_body
 
 _log = logging.getLogger("capably.inbound")
 
@@ -18,13 +19,17 @@ _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
 class Host(Protocol):
-    """The server, as far as a connection needs it. ``now`` is the loop's time, to the second."""
+    """The server, as far as a connection needs it. ``now`` is the loop's time, to the second.
+
+    ``unanswered`` counts the requests whose answer has not begun.
+    """
 
     app: Application
     caps: Caps
     scheme: str
     now: float
     is_ending: bool
+    unanswered: int
 
     def opened(self, connection: "Connection") -> bool:
         """Take a connection in; false when there are too many."""
@@ -145,6 +150,10 @@ class Connection(asyncio.Protocol):
         else:
             _finish(self._arrival)
 
+    def begun(self) -> None:
+        """Know that the answer to the request that is worked on has begun."""
+        self._host.unanswered -= 1
+
     def write(self, data: bytes) -> None:
         """Send bytes to the caller."""
         if not self._transport.is_closing():
@@ -206,13 +215,18 @@ class Connection(asyncio.Protocol):
 
     async def _answer(self, exchange: Exchange) -> None:
         """Have one request answered; an application that gives no whole answer cannot keep its connection."""
-        scope = exchange.scope
+        scope, host = exchange.scope, self._host
+        is_too_much = host.unanswered >= host.caps.concurrency
+        host.unanswered += 1
         try:
-            await self._host.app(scope, exchange.receive, exchange.send)
+            await (_put_off if is_too_much else host.app)(scope, exchange.receive, exchange.send)
         except StreamBrokenError:
             pass  # told by who raised it
         except Exception:  # noqa: BLE001 -- whatever happens, the caller gets an answer or is cut off
             _log.exception("%s %s failed", scope["method"], scope["path"])
+        finally:
+            if not exchange.is_begun:
+                host.unanswered -= 1
         if exchange.is_over or self.is_lost:
             return
         exchange.keeps_open = False
@@ -285,6 +299,22 @@ class Connection(asyncio.Protocol):
                 self.refuse(408)
         elif not self._waiting and waited > caps.idle_s:
             self._end(is_whole=True)
+
+
+async def _put_off(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Ask the caller to come again (RFC 9110, section 15.6.4); its connection stays, for another costs more."""
+    await send({"type": "http.response.start", "status": 503, "headers": _BUSY_HEADERS})
+    await send({"type": "http.response.body", "body": _BUSY})
+
+
+_BUSY: Final = problem_body(
+    Fault(503, "busy", "The server is busy", "it works on as many requests as it may; try again in a second")
+)
+_BUSY_HEADERS: Final = (
+    (b"retry-after", b"1"),
+    (b"content-type", b"application/problem+json"),
+    (b"content-length", b"%d" % len(_BUSY)),
+)
 
 
 def _finish(future: asyncio.Future[None] | None) -> None:

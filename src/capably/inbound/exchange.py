@@ -23,6 +23,10 @@ class Carrier(Protocol):
         """Whether the server takes no more requests."""
         ...
 
+    def begun(self) -> None:
+        """Know that an answer has begun."""
+        ...
+
     def write(self, data: bytes) -> None:
         """Send bytes to the caller."""
         ...
@@ -185,6 +189,7 @@ class Exchange:
             added = (*added, b"connection: keep-alive")
         self._head = head_of(status, fields, added)
         self.is_begun = True
+        self._carrier.begun()
         if self._is_chunked or (is_old and length is None):
             # A stream: its first part may be long in coming. What has a length goes out with its first part.
             self._carrier.write(self._head)

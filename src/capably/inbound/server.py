@@ -22,6 +22,7 @@ class Server:
         self.scheme = "http" if tls is None else "https"
         self.now = 0.0
         self.is_ending = False
+        self.unanswered = 0
         self._tls = tls
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
