@@ -9,7 +9,6 @@ from capably.plan.observability import Observability
 from capably.plan.operation import ServerPlan
 from capably.settings import Settings
 from capably.telemetry.otlp_target import target_of
-from capably.telemetry.redaction import Redactor
 from capably.telemetry.settings import Propagation, TelemetrySettings
 from capably.telemetry.telemetry import Telemetry
 
@@ -24,10 +23,7 @@ def telemetry_of(control: ServerPlan | None, examined: Sequence[Examined], setti
     """
     stated = control.control.observability if control is not None and control.control is not None else None
     found = telemetry_settings(stated, settings.given.environ, title_of(examined[0]), access_log=settings.access_log)
-    if found is None:
-        return None
-    variables = [each for item in examined if item.compiled is not None for each in item.compiled.variables]
-    return Telemetry(found, Redactor(variables))
+    return Telemetry(found, settings.redactor) if found is not None else None
 
 
 def title_of(document: Examined) -> str:

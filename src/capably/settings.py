@@ -9,6 +9,7 @@ from capably.plan.variables import Given
 from capably.scripts.governance import ScriptSwitches
 from capably.seat import Seat
 from capably.servers.http import Limits
+from capably.telemetry.redaction import Redactor
 from capably.upstream.client import ClientLimits
 
 CONTROL: Final = "control"
@@ -38,8 +39,9 @@ class Settings:
     ``drain_s`` is how long open requests may take to end when a server stops, ``patience_s`` how long those that were
     open when documents were reloaded may go on with the documents they began with, both in seconds. ``concurrency`` is
     how many requests each server works on at the same time. ``control`` asks for a control server, or moves the
-    declared one; ``host`` never moves it. ``access_log`` writes each request to the log. ``seat`` is set in one of
-    several workers that serve the same.
+    declared one; ``host`` never moves it. ``access_log`` writes each request to the log; ``redactor`` keeps secrets out
+    of it, and whoever serves documents tells it theirs. ``seat`` is set in one of several workers that
+    serve the same.
     """
 
     given: Given = field(default_factory=Given)
@@ -56,6 +58,7 @@ class Settings:
     scripts: ScriptSwitches = field(default_factory=ScriptSwitches)
     control: ControlSettings | None = None
     access_log: bool = False
+    redactor: Redactor = field(default_factory=Redactor, compare=False, repr=False)
     seat: Seat | None = None
 
 

@@ -149,9 +149,9 @@ class Succession:
         before = next((item for item in self._before.backings if item.document.file == document.file), None)
         if before is not None and before.serves(document):
             return before
+        if document.compiled is not None:
+            self._settings.redactor.add(document.compiled.variables)  # before anything can be told of them
         telemetry = self._process.telemetry
-        if telemetry is not None and document.compiled is not None:
-            telemetry.redactor.add(document.compiled.variables)  # before anything can be told of them
         recorder = telemetry.calls if telemetry is not None else None
         backing = Backing(document, self._settings.client, self._process.run_script, recorder)
         if before is not None and before.gates == backing.gates:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from capably.cli.console import hint
+from capably.cli.log_options import begin_log, log_options
 from capably.cli.options import (
     MAX_PORT,
     Pair,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 @script_options
 @workers_option
 @concurrency_option
+@log_options
 @click.option("--watch", "watches", is_flag=True, help="Reload whenever a file changes that documents are made of.")
 @click.option("--strict", is_flag=True, help="Refuse documents with any error, instead of serving what is sound.")
 @click.option(
@@ -88,6 +90,9 @@ def serve(
     script_languages: str | None,
     workers: int,
     concurrency: int,
+    log_format: str,
+    log_level: str,
+    access_log: bool,
     watches: bool,
     strict: bool,
     timeout_s: float,
@@ -130,7 +135,9 @@ def serve(
         scripts=switches_from(script_languages, no_scripts=no_scripts),
         control=control_from(control, control_token),
         seat=seat,
+        access_log=access_log,
     )
+    begin_log(log_format, log_level, settings.redactor.hide, access_log=access_log)
     check_workers(workers, settings)
     # What a reload reads is read anew, the environment as well.
     sources = Sources(files, lambda: replace(settings, given=given_from(sets, upstreams)))

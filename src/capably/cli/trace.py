@@ -1,7 +1,6 @@
 """What a call did, told on stderr as it happens: requests, replies, times and results, secrets left out."""
 
 import json
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,22 +8,19 @@ import click
 
 from capably.plan.effects import Call, Execute, Progress
 from capably.plan.outcome import Fault
-from capably.plan.variables import Variable, VariableKind
+from capably.plan.variables import Variable
+from capably.telemetry.redaction import HIDDEN, SECRET_NAMES, Redactor
 from capably.upstream.reply import Reply
 
 _MOST_SHOWN = 400
-_SHORTEST = 4  # shorter texts stand everywhere by chance; headers with secrets are left out whole
-_SECRET_HEADERS = re.compile(r"authorization|cookie|key|token|secret|password|signature", re.IGNORECASE)
 
 
 class Trace:
     """Tells what the runtime performs and how steps end. ``variables`` are those whose values are not shown."""
 
     def __init__(self, variables: Iterable[Variable]) -> None:
-        """Know what to leave out; the longest values first, for one may hold another."""
-        known = [item for item in variables if item.kind is VariableKind.SECRET]
-        pairs = [(item.value, item.shown) for item in known if item.value and len(item.value) >= _SHORTEST]
-        self._hidden = sorted(pairs, key=lambda pair: -len(pair[0]))
+        """Know what to leave out."""
+        self._hide = Redactor(variables).hide
 
     def performed(self, key: str, effect: Call | Execute, answer: Reply | Fault | Any, seconds: float) -> None:
         """An effect has ended; ``key`` is the step's, empty for an operation of one call."""
@@ -33,7 +29,7 @@ class Trace:
         if isinstance(effect, Call):
             shown = effect.shown
             for header, value in shown.headers:
-                hidden = "<hidden>" if _SECRET_HEADERS.search(header) else value
+                hidden = HIDDEN if SECRET_NAMES.search(header) else value
                 self._tell(f"    > {header}: {hidden}")
             if shown.body is not None:
                 self._tell(f"    > {_cut(shown.body.decode('utf-8', 'replace'))}")
@@ -46,9 +42,7 @@ class Trace:
             self._tell(f"    = {_cut(json.dumps(progress.result, ensure_ascii=False, default=str))}")
 
     def _tell(self, line: str) -> None:
-        for value, shown in self._hidden:
-            line = line.replace(value, shown)
-        click.echo(line, err=True)
+        click.echo(self._hide(line), err=True)
 
 
 def _asked(effect: Call | Execute) -> str:

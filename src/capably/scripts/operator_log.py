@@ -2,6 +2,8 @@
 
 import logging
 
+from capably.telemetry.redaction import without_controls
+
 _log = logging.getLogger("capably.scripts")
 
 MAX_LINES = 100
@@ -32,7 +34,7 @@ class OperatorLog:
             return
         self._lines += 1
         shown = text[:MAX_LINE] + ("…" if len(text) > MAX_LINE else "")
-        _log.log(_LEVELS.get(level, logging.INFO), "%s: %s", self._script, _without_controls(shown))
+        _log.log(_LEVELS.get(level, logging.INFO), "%s: %s", self._script, without_controls(shown))
 
     def close(self) -> None:
         """Log what is pending, and how much was left out."""
@@ -41,15 +43,6 @@ class OperatorLog:
             self._pending = ""
         if self._left_out:
             _log.info("%s: %d more lines are not logged", self._script, self._left_out)
-
-
-def _without_controls(text: str) -> str:
-    """A line that cannot forge others, nor steer a terminal."""
-    return "".join(character if character.isprintable() else _escaped(character) for character in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
 
 
 _LEVELS = {"error": logging.ERROR, "warn": logging.WARNING, "debug": logging.DEBUG}

@@ -40,5 +40,6 @@ class AccessLog:
             **({"client": scope["client"][0]} if scope.get("client") else {}),
             **({"subject": tree.subject} if tree.subject else {}),
         }
-        shown = (fields["method"], fields["path"], status or "-", size, fields["duration_ms"])
-        _log.info("%s %s %s %d bytes %s ms", *shown, extra={"attributes": fields})
+        whose = f" for {tree.subject}" if tree.subject else ""
+        shown = (fields["method"], fields["path"], status or "-", size, fields["duration_ms"], whose)
+        _log.info("%s %s %s %d bytes %s ms%s", *shown, extra={"attributes": fields})
