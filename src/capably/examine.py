@@ -50,7 +50,7 @@ class Examined:
         """Whether something of the document can be served, errors elsewhere in it or not."""
         if self.compiled is None or any(item.code in _FATAL for item in self.errors):
             return False
-        return any(server.offers_something for server in self.compiled.plan.servers)
+        return self.compiled.plan.offers_something
 
 
 _NO_SWITCHES = ScriptSwitches()

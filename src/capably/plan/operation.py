@@ -336,3 +336,13 @@ class Plan:
     servers: tuple[ServerPlan, ...]
     upstreams: Mapping[str, str]
     control: ServerPlan | None = None
+
+    @property
+    def offers_something(self) -> bool:
+        """Whether there is anything to serve: something that callers can ask for, or the control server alone."""
+        return any(server.offers_something for server in self.servers) or self.is_control_alone
+
+    @property
+    def is_control_alone(self) -> bool:
+        """Whether the control server is all there is."""
+        return not self.servers and self.control is not None

@@ -23,7 +23,7 @@ def _repeated(items: Iterable[Item], key: Callable[[Item], Hashable]) -> Iterato
 
 def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
     """A document that exposes no operation."""
-    if any(server.offers_something for server in compiled.plan.servers):
+    if compiled.plan.offers_something:
         return
     span = capability.key_span("capability")
     advice = "add `exposes:` with a `type: rest` or `type: mcp` server whose operations have a `call`"
