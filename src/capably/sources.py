@@ -16,8 +16,8 @@ Stamp: TypeAlias = tuple[int, int, int] | None
 """When a file was changed, in nanoseconds, its size and its inode: one that is replaced has another. ``None``: none."""
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
-_VERSION: Final = re.compile(rb"^[\"']?(?:ikanos|naftiko)[\"']?[ \t]*:", re.MULTILINE)
-_EXPOSES: Final = re.compile(rb"^[ \t]*[\"']?exposes[\"']?[ \t]*:", re.MULTILINE)
+_VERSION: Final = re.compile(rb"^[ \t]*[{]?[ \t]*[\"']?(?:ikanos|naftiko)[\"']?[ \t]*:", re.MULTILINE)
+_EXPOSES: Final = re.compile(rb"^[^#\n]*?(?<![\w-])[\"']?exposes[\"']?[ \t]*:", re.MULTILINE)
 _LARGEST: Final = 16 * 1024 * 1024
 
 

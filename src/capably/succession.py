@@ -64,7 +64,6 @@ class Process:
             requests |= self.stdio.calls
         for application in generation.succeeding:
             requests |= application.unattended
-            requests -= application.listening
         return frozenset(requests - set(self.awaited))
 
 

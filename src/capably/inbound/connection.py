@@ -11,7 +11,7 @@ from capably.inbound.exchange import Exchange
 from capably.inbound.head import refusal
 from capably.inbound.reader import Reader
 from capably.plan.outcome import Fault
-from capably.servers.http import DISCONNECT, Application, Receive, Scope, Send, StreamBrokenError, problem_body
+from capably.servers.http import DISCONNECT, LASTING, Application, Receive, Scope, Send, StreamBrokenError, problem_body
 
 _log = logging.getLogger("capably.inbound")
 
@@ -57,6 +57,8 @@ class Connection(asyncio.Protocol):
         self._arrival: asyncio.Future[None] | None = None
         self._answered: asyncio.Future[None] | None = None  # of the first that waits, when somebody asks
         self._writable: asyncio.Future[None] | None = None
+        self._is_answering = False
+        self._lasting: set[object] = set()
         self._refused = 0  # the status of what cannot be taken, told after the answers that are due
         self._is_lingering = False
         self._is_paused = False
@@ -75,7 +77,7 @@ class Connection(asyncio.Protocol):
             "server": _address(transport, "sockname"),
             "client": _address(transport, "peername"),
             "root_path": "",
-            "extensions": {DISCONNECT: self._leave},
+            "extensions": {DISCONNECT: self._leave, LASTING: self._lasting},
         }
         self._reader = Reader(self, scope, self._caps.head_bytes)
         if not self._host.opened(self):
@@ -186,7 +188,9 @@ class Connection(asyncio.Protocol):
             while not self.is_lost:
                 if waiting:
                     exchange = waiting[0]
+                    self._is_answering = True
                     await self._answer(exchange)
+                    self._is_answering = False
                     waiting.popleft()
                     self._since = self._host.now
                     if self._answered is not None:
@@ -262,8 +266,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def open_request(self) -> asyncio.Future[None] | None:
-        """Done when the request that is answered just now has been answered; ``None`` when there is none."""
-        if not self._waiting:
+        """Done when the request that is answered just now has been answered; ``None`` when there is none.
+
+        One that has arrived and that no application knows yet is none; nor is one that only listens.
+        """
+        if not self._is_answering or self._lasting:
             return None
         if self._answered is None:
             self._answered = asyncio.get_running_loop().create_future()

@@ -45,11 +45,6 @@ class Succeeding(Protocol):
         """What runs although no request waits for it."""
         ...
 
-    @property
-    def listening(self) -> "frozenset[asyncio.Task[Any]]":
-        """The requests that only listen: they belong to no plan, and last as long as their callers like."""
-        ...
-
 
 PROBLEM_TYPE = "urn:problem-type:capably:"
 
@@ -221,6 +216,11 @@ DISCONNECT = "capably.disconnect"
 Other servers tell it only to who waits in ``receive``, for which a task of its own is needed: a tenth of what a whole
 request costs.
 """
+
+
+LASTING = "capably.lasting"
+"""An ASGI extension of our listeners: a set. While it holds something, the request only listens to what is told, as
+event streams do: it belongs to no document, and no reload waits for its end."""
 
 
 async def until_answered(scope: Scope, receive: Receive, work: Coroutine[Any, Any, None]) -> None:

@@ -149,11 +149,6 @@ class McpApp:
         """What runs although no request waits for it."""
         return self._exchange.unattended
 
-    @property
-    def listening(self) -> "frozenset[asyncio.Task[Any]]":
-        """The requests that only listen: they belong to no plan, and last as long as their callers like."""
-        return self._audience.requests
-
     def close(self) -> None:
         """End every stream and session, because the server stops; new messages are still answered."""
         self._exchange.close()

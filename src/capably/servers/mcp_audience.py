@@ -8,13 +8,15 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from capably.plan.outcome import Fault
 from capably.plan.principal import Principal
-from capably.servers.http import Receive, Scope, Send
+from capably.servers.http import LASTING, Receive, Scope, Send
 
 _LOGGER = logging.getLogger("capably.mcp")
+
+_LEAVING_S: Final = 1.0
 
 Admit: TypeAlias = Callable[[Scope], Awaitable[Principal]]
 """Lets a request in. Raises :class:`Fault`."""
@@ -22,11 +24,12 @@ Admit: TypeAlias = Callable[[Scope], Awaitable[Principal]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seat:
-    """One who listens: its request, who it is, and whether it has to leave."""
+    """One who listens: its request, who it is, whether it has to leave, and whether it has left."""
 
     scope: Scope
     principal: Principal
     must_leave: asyncio.Event = field(default_factory=asyncio.Event)
+    has_left: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Audience:
@@ -34,12 +37,7 @@ class Audience:
 
     def __init__(self) -> None:
         """Begin with nobody."""
-        self._seats: dict[asyncio.Task[Any], _Seat] = {}
-
-    @property
-    def requests(self) -> "frozenset[asyncio.Task[Any]]":
-        """The tasks of their requests."""
-        return frozenset(self._seats)
+        self._seats: dict[_Seat, None] = {}
 
     @asynccontextmanager
     async def seat(self, scope: Scope, principal: Principal, receive: Receive, send: Send) -> AsyncIterator[Receive]:
@@ -47,10 +45,10 @@ class Audience:
 
         Gives what returns when the caller has gone or has to leave; who has to leave gets a proper end of its answer.
         """
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("requests are answered by tasks")
-        seat = self._seats[task] = _Seat(scope, principal)
+        seat = _Seat(scope, principal)
+        lasting: set[object] = (scope.get("extensions") or {}).get(LASTING, set())
+        self._seats[seat] = None
+        lasting.add(seat)
 
         async def gone() -> dict[str, Any]:
             waiting = {asyncio.ensure_future(receive()), asyncio.ensure_future(seat.must_leave.wait())}
@@ -64,13 +62,21 @@ class Audience:
         try:
             yield gone
         finally:
-            del self._seats[task]
+            del self._seats[seat]
+            lasting.discard(seat)
+            seat.has_left.set()
         if seat.must_leave.is_set():
             await send({"type": "http.response.body", "body": b""})
 
     async def check(self, admit: Admit) -> None:
-        """Ask everybody again; who is not let in, or is somebody else now, has to leave."""
-        await asyncio.gather(*(_check(seat, admit) for seat in tuple(self._seats.values())))
+        """Ask everybody again; who is not let in, or is somebody else now, has to leave, and has left then."""
+        seats = tuple(self._seats)
+        await asyncio.gather(*(_check(seat, admit) for seat in seats))
+        leaving = [asyncio.ensure_future(seat.has_left.wait()) for seat in seats if seat.must_leave.is_set()]
+        if leaving:
+            await asyncio.wait(leaving, timeout=_LEAVING_S)
+            for each in leaving:
+                each.cancel()
 
 
 async def _check(seat: _Seat, admit: Admit) -> None:
