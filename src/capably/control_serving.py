@@ -7,15 +7,19 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Self
 
+from capably.control_relay import ControlRelay, worker_gate
 from capably.listening import Entrance, Listening
 from capably.plan.control import RELOAD, Control
 from capably.plan.loopback import is_loopback
 from capably.plan.operation import ServerPlan
+from capably.relay import Neighbours
 from capably.runtime import Runtime
+from capably.seat import STATE_KEY
 from capably.servers.console import Console
 from capably.servers.control import ControlServer, Instruments
 from capably.servers.desk import Listener
 from capably.servers.gatekeeper import Gatekeeper, with_metadata
+from capably.servers.http import Application
 from capably.settings import Settings
 
 _log = logging.getLogger("capably.control")
@@ -31,8 +35,19 @@ class ControlServing:
         tls: ssl.SSLContext | None,
         instruments: Instruments,
         settings: Settings,
+        *,
+        neighbours: Neighbours | None = None,
     ) -> None:
-        """Prepare; it answers from the moment the context is entered."""
+        """Prepare; it answers from the moment the context is entered.
+
+        Args:
+            plan: what it may show and do, and who may ask.
+            sock: where it listens.
+            tls: how it speaks https, if it does.
+            instruments: the process.
+            settings: how the process serves.
+            neighbours: the other workers, if there are any: what is changed here is changed there as well.
+        """
         self._plan = plan
         # It asks authorization servers by itself: upstream connections of documents end with their generation.
         self._runtime = Runtime(settings.client)
@@ -41,7 +56,10 @@ class ControlServing:
         limits = replace(settings.limits, local_only=is_loopback(sock.getsockname()[0]))
         self._instruments, self._limits = instruments, limits
         self._server = ControlServer(plan, instruments, limits, self._keeper, self._page())
-        entrance = Entrance(with_metadata(self._server, plan, limits))
+        application: Application = self._server
+        if neighbours is not None:
+            application = ControlRelay(self._server, neighbours, _state_key(settings))
+        entrance = Entrance(with_metadata(application, plan, limits))
         self._listening = Listening(sock, entrance, settings.drain_s, tls)
         self._stack = AsyncExitStack()
 
@@ -85,3 +103,24 @@ class ControlServing:
         """Where it is reached."""
         at = self._listening
         return Listener(self._plan, at.host, at.port, at.is_private)
+
+
+class WorkerControl:
+    """The control server of a worker that is not the first: it listens nowhere, and only the first worker asks it."""
+
+    def __init__(self, plan: ServerPlan, instruments: Instruments, settings: Settings) -> None:
+        """Answer at the worker's door."""
+        self._gate = worker_gate(_state_key(settings))
+        self.application = ControlServer(self._with_gate(plan), instruments, settings.limits, Gatekeeper())
+
+    def follow(self, plan: ServerPlan | None) -> None:
+        """Take up what documents that were reloaded say of it."""
+        if plan is not None:
+            self.application.follow(self._with_gate(plan))
+
+    def _with_gate(self, plan: ServerPlan) -> ServerPlan:
+        return replace(plan, gate=self._gate)
+
+
+def _state_key(settings: Settings) -> str:
+    return settings.given.environ.get(STATE_KEY, "")

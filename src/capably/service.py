@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from capably.collecting import settle_again
 from capably.control import control_server
-from capably.control_serving import ControlServing
+from capably.control_relay import DOOR_NAME
 from capably.differences import differences
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
@@ -26,7 +26,6 @@ from capably.scripts.governance import Governance
 from capably.scripts.sandboxes import Sandboxes
 from capably.scripts.switchboard import Switchboard
 from capably.seat import STATE_KEY
-from capably.servers.control import Instruments
 from capably.servers.desk import Difference, Document, Listener, Standing, Verdict
 from capably.servers.http import Application, Closing
 from capably.servers.mcp_state import Seal
@@ -34,6 +33,9 @@ from capably.settings import Settings, shown
 from capably.sources import files_of
 from capably.succession import Left, Process, Succession, bound_for, tls_for
 from capably.telemetry.redaction import Redactor
+
+if TYPE_CHECKING:
+    from capably.control_serving import ControlServing, WorkerControl
 
 _log = logging.getLogger("capably.service")
 
@@ -81,6 +83,7 @@ class Service:
         self._files: frozenset[Path] | None = None
         self._settling: asyncio.TimerHandle | None = None
         self._control: ControlServing | None = None
+        self._worker_control: WorkerControl | None = None
         self._control_plan = control_server(documents, settings)
         self.telemetry = telemetry_of(self._control_plan, documents, settings)
         self._process = Process(
@@ -155,7 +158,7 @@ class Service:
         """
         async with AsyncExitStack() as stack:
             # The control server begins before the others and ends after them, to tell of both.
-            self._control = await self._controlled(stack)
+            await self._begin_control(stack)
             if self.telemetry is not None:
                 await stack.enter_async_context(self.telemetry)
             await stack.enter_async_context(self._sandboxes)
@@ -169,18 +172,29 @@ class Service:
             self._stack = stack.pop_all()
         return self
 
-    async def _controlled(self, stack: AsyncExitStack) -> ControlServing | None:
-        control, settings = self._control_plan, self._settings
-        if control is None or (settings.seat is not None and not settings.seat.is_first):
-            return None
+    async def _begin_control(self, stack: AsyncExitStack) -> None:
+        control, settings, seat = self._control_plan, self._settings, self._settings.seat
+        if control is None:
+            return
+        # Only where there is one: what it needs takes longer to import than all servers together.
+        from capably.control_serving import ControlServing, WorkerControl  # noqa: PLC0415
+        from capably.servers.control import Instruments  # noqa: PLC0415
+
+        instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, shown(settings))
+        if seat is not None and not seat.is_first:
+            self._worker_control = WorkerControl(control, instruments, settings)
+            stack.callback(self._worker_control.application.close)
+            return
         sock = bound_for(control, control_address(control), settings)
         stack.callback(sock.close)
-        instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, shown(settings))
-        serving = ControlServing(control, sock, tls_for(control, settings), instruments, settings)
-        return await stack.enter_async_context(serving)
+        tls, neighbours = tls_for(control, settings), self._process.neighbours
+        serving = ControlServing(control, sock, tls, instruments, settings, neighbours=neighbours)
+        self._control = await stack.enter_async_context(serving)
 
     def _entry_of(self, namespace: str) -> Application | None:
         """What answers for a server, for another worker that has a request for it."""
+        if namespace == DOOR_NAME:
+            return self._worker_control.application if self._worker_control is not None else None
         return next((item.entry for item in self._generation.served if item.plan.namespace == namespace), None)
 
     def _governance(self) -> Governance:
@@ -279,8 +293,9 @@ class Service:
             self._begin(self._retire(left))
 
     def _follow_control(self, control: ServerPlan | None) -> None:
-        if self._control is not None:
-            self._control.follow(control)
+        ours = self._control or self._worker_control
+        if ours is not None:
+            ours.follow(control)
         elif control is not None:
             _log.warning("the control server is not opened before the process starts anew")
 

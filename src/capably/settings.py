@@ -78,4 +78,5 @@ def shown(settings: Settings) -> dict[str, Any]:
         "bodyBytes": settings.limits.body_bytes,
         "scripts": {"enabled": not settings.scripts.is_off, "languages": list(settings.scripts.languages)},
         "set": sorted(settings.given.sets),
+        "worker": None if settings.seat is None else {"number": settings.seat.number, "of": len(settings.seat.doors)},
     }

@@ -1,11 +1,18 @@
 """Processes with a control server: served in this process, and asked over HTTP."""
 
+import http.client
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -131,3 +138,70 @@ async def control(tmp_path: Path) -> AsyncIterator[Control]:
             return Controlled(await stack.enter_async_context(service), session, document)
 
         yield serve
+
+
+CAPABLY = Path(sys.executable).with_name("capably")
+ENVIRON = {"FLEET_KEY": "topsecret-0123", "TOKEN": "let-me-in"}
+
+
+@dataclass(frozen=True)
+class Process:
+    """`capably serve` as its own process."""
+
+    popen: "subprocess.Popen[bytes]"
+    told: Path
+    document: Path
+
+    @property
+    def urls(self) -> dict[str, str]:
+        return dict(re.findall(r"^(?:rest|control) +(\S+) +(http://\S+)", self.told.read_text(), re.MULTILINE))
+
+    @property
+    def control(self) -> str:
+        return self.urls["control"]
+
+    def ask(self, method: str, server: str, path: str, body: Any = None) -> tuple[int, bytes]:
+        """Status and body of one request, over a connection of its own."""
+        connection = http.client.HTTPConnection(urlsplit(self.urls[server]).netloc, timeout=20)
+        sent = {} if body is None else {"content-type": "application/json"}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), sent)
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    @property
+    def hello(self) -> Any:
+        """What the REST server answers."""
+        return json.loads(self.ask("GET", "web", "/x")[1])
+
+
+Serve: TypeAlias = Callable[..., Process]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Starts `capably serve` in a folder of its own; ends it with SIGTERM."""
+    started: list[Process] = []
+    (tmp_path / "a.js").write_text("result = 41 + 1", encoding="utf-8")
+
+    def start(control: dict[str, Any] | None = None, *arguments: str) -> Process:
+        document, told = tmp_path / "fleet.yaml", tmp_path / "stderr"
+        document.write_text(written(control), encoding="utf-8")
+        command = [str(CAPABLY), "serve", str(document), *arguments]
+        with told.open("wb") as stderr:
+            popen = subprocess.Popen(command, stderr=stderr, env={**os.environ, **ENVIRON}, cwd=tmp_path)
+        process = Process(popen, told, document)
+        started.append(process)
+        deadline = time.monotonic() + 30
+        while "ready" not in told.read_text():
+            assert popen.poll() is None, told.read_text()
+            assert time.monotonic() < deadline, told.read_text()
+            time.sleep(0.02)
+        return process
+
+    yield start
+    for process in started:
+        process.popen.terminate()
+        assert process.popen.wait(20) == 0

@@ -1,6 +1,5 @@
 """Commands that show and steer a running process, against `capably serve` as its own process."""
 
-import http.client
 import itertools
 import json
 import os
@@ -8,20 +7,17 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
-from urllib.parse import urlsplit
+from typing import TypeAlias
 
 import pytest
-from tests.control.conftest import written
+from tests.control.conftest import CAPABLY, ENVIRON, Serve, written
 
 from capably.cli.main import main
 
-CAPABLY = Path(sys.executable).with_name("capably")
 MANAGEMENT = {
     "info": True,
     "reload": True,
@@ -30,68 +26,6 @@ MANAGEMENT = {
     "scripting": {},
     "config": True,
 }
-ENVIRON = {"FLEET_KEY": "topsecret-0123", "TOKEN": "let-me-in"}
-
-
-def asked(method: str, url: str) -> bytes:
-    """The body of an answer."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=20)
-    try:
-        connection.request(method, parts.path)
-        return connection.getresponse().read()
-    finally:
-        connection.close()
-
-
-@dataclass(frozen=True)
-class Process:
-    """`capably serve` with a control server."""
-
-    popen: "subprocess.Popen[bytes]"
-    told: Path
-    document: Path
-
-    @property
-    def urls(self) -> dict[str, str]:
-        return dict(re.findall(r"^(?:rest|control) +(\S+) +(http://\S+)", self.told.read_text(), re.MULTILINE))
-
-    @property
-    def control(self) -> str:
-        return self.urls["control"]
-
-    def call(self) -> Any:
-        return json.loads(asked("GET", f"{self.urls['web']}/x"))
-
-
-Serve: TypeAlias = Callable[..., Process]
-
-
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Starts `capably serve` in a folder of its own; ends it with SIGTERM."""
-    started: list[Process] = []
-    (tmp_path / "a.js").write_text("result = 41 + 1", encoding="utf-8")
-
-    def start(control: dict[str, Any] | None = None, *arguments: str) -> Process:
-        document, told = tmp_path / "fleet.yaml", tmp_path / "stderr"
-        document.write_text(written(control), encoding="utf-8")
-        command = [str(CAPABLY), "serve", str(document), *arguments]
-        with told.open("wb") as stderr:
-            popen = subprocess.Popen(command, stderr=stderr, env={**os.environ, **ENVIRON}, cwd=tmp_path)
-        process = Process(popen, told, document)
-        started.append(process)
-        deadline = time.monotonic() + 30
-        while "ready" not in told.read_text():
-            assert popen.poll() is None, told.read_text()
-            assert time.monotonic() < deadline, told.read_text()
-            time.sleep(0.02)
-        return process
-
-    yield start
-    for process in started:
-        process.popen.terminate()
-        assert process.popen.wait(20) == 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +77,7 @@ def test_health_status_and_metrics_of_a_running_process(serve: Serve, run: Run) 
         ["control", "control", process.control, "started"],
     ]
     assert json.loads(run("status", "--json", *at).out)["capability"]["display"] == "Fleet"
-    assert process.call() == {"a": "hello"}
+    assert process.hello == {"a": "hello"}
     ran = run("metrics", "--filter", "IKANOS_request_total", *at)
     assert [line for line in ran.out.splitlines() if not line.startswith("#")] != []
     samples = json.loads(run("metrics", "--filter", "^ikanos_request_total", "--json", *at).out)
@@ -155,7 +89,7 @@ def test_traces_are_listed_and_shown_as_a_tree(serve: Serve, run: Run) -> None:
     process = serve({"management": MANAGEMENT})
     at = ("--control", process.control)
     assert run("traces", *at).out == "No traces found.\n"
-    process.call()
+    assert process.hello == {"a": "hello"}
     lines = run("traces", "--operation", "/x", "--status", "ok", *at).out.splitlines()
     assert lines[0].split() == ["TRACE", "ID", "OPERATION", "DURATION", "STATUS", "SPANS", "TIME"]
     trace = lines[1].split()[0]
@@ -197,7 +131,7 @@ def test_the_log_is_followed_until_it_is_stopped(serve: Serve, tmp_path: Path) -
     deadline = time.monotonic() + 30
     for port in itertools.cycle((1, 2)):  # the log says each time that the control server does not move
         process.document.write_text(written({"port": port, "management": MANAGEMENT}), encoding="utf-8")
-        asked("POST", f"{process.control}/config/reload")
+        process.ask("POST", "control", "/config/reload")
         if "the control server stays at" in printed.read_text():
             break
         assert time.monotonic() < deadline, printed.read_text()
@@ -214,7 +148,7 @@ def test_documents_are_reloaded_from_the_command_line(serve: Serve, run: Run) ->
     process.document.write_text(written({"management": MANAGEMENT}).replace("hello", "goodbye"), encoding="utf-8")
     assert run("reload", "--check", *at).out.startswith("✓ valid (generation 1)\n  ")
     assert run("reload", *at).out.startswith("✓ applied (generation 2)\n  ")
-    assert process.call() == {"a": "goodbye"}
+    assert process.hello == {"a": "goodbye"}
     process.document.write_text("ikanos: [\n", encoding="utf-8")
     ran = run("reload", *at)
     assert ran.code == 1
@@ -222,7 +156,7 @@ def test_documents_are_reloaded_from_the_command_line(serve: Serve, run: Run) ->
     assert lines[0] == "✗ rejected (generation 2): the document cannot be served"
     assert any(line.startswith(f"  {process.document}:2:1: error DOC002: ") for line in lines)
     assert "the last reload was rejected" in run("health", *at).out
-    assert process.call() == {"a": "goodbye"}
+    assert process.hello == {"a": "goodbye"}
 
 
 def test_a_process_without_a_declared_control_server_gets_one(serve: Serve, run: Run) -> None:

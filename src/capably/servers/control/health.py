@@ -33,7 +33,7 @@ async def ready(room: Room, asked: Asked) -> Answer:
 async def status(room: Room, asked: Asked) -> Answer:
     """What runs here, since when."""
     asked.query()
-    desk = room.desk
+    desk, worker = room.desk, room.instruments.settings.get("worker")
     capabilities = [_capability(document) for document in desk.documents]
     return answer(
         {
@@ -49,6 +49,7 @@ async def status(room: Room, asked: Asked) -> Answer:
             "startedAt": written(desk.started_at),
             "uptime": duration(datetime.now(UTC) - desk.started_at),
             "generation": desk.generation,
+            **({"worker": worker} if worker is not None else {}),
             **room.last_reload.shown(),
             "otel": _telemetry(room),
             "adapters": _adapters(room),
