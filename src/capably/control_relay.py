@@ -50,7 +50,7 @@ class ControlRelay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        path = _RELOADS.get(scope["path"], scope["path"])
+        path: str = _RELOADS.get(scope["path"]) or scope["path"]
         if scope["method"] in _READS or not path.startswith(_CHANGES):
             await self._application(scope, receive, send)
             return
