@@ -256,3 +256,56 @@ def test_a_fault_of_the_service_is_told_in_the_same_shape_without_its_details(
     assert answer.headers["x-request-id"] in error["message"]
     assert "secret detail" not in error["message"]
     assert answer.headers["x-request-id"] in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/threads", "GET, POST"),
+        ("OPTIONS", "/v1/assistants/{assistant}", "DELETE, GET, POST"),
+        ("DELETE", "/threads/{thread}/runs/{run}", "GET, POST"),
+    ],
+)
+def test_a_method_a_path_does_not_take_is_answered_with_all_it_does(
+    service: "Service", names: dict[str, str], method: str, path: str, allowed: str
+) -> None:
+    answer = service.call(method, path.format(**names))
+    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+    assert answer.json["error"]["code"] == "method_not_allowed"
+
+
+def test_the_document_of_the_service_names_what_it_answers(service: "Service") -> None:
+    document = service.call("GET", "/openapi.json").json
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            expected = {"200"} if path in ("/", "/health") else {"200", "400", "401", "404", "413", "421", "429", "500"}
+            assert set(operation["responses"]) == expected, (method, path)
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+@pytest.mark.parametrize("event_id", ["99999999999999999999999", "9" * 5000, "-1", "x", "", "2147483648"])
+def test_an_odd_last_event_id_does_no_harm(service: "Service", names: dict[str, str], event_id: str) -> None:
+    path = f"/threads/{names['thread']}/runs/{names['run']}/events"
+    assert service.call("GET", path, headers={"Last-Event-ID": event_id}).status == 200
+    assert service.call("GET", f"{path}?after={2**63}").status == 400
+
+
+def test_numbers_are_whole_as_json_means_it_and_within_bounds(service: "Service", names: dict[str, str]) -> None:
+    thread = service.thread("hi")
+    body = {"assistant_id": names["assistant"], "max_completion_tokens": 256.0}
+    run = service.call("POST", f"/threads/{thread.id}/runs", body).json
+    assert run["max_completion_tokens"] == 256
+    for odd in (2**31, 10**30, 256.5, "256", True):
+        answer = service.call("POST", f"/threads/{thread.id}/runs", body | {"max_completion_tokens": odd})
+        assert (answer.status, answer.json["error"]["param"]) == (400, "max_completion_tokens"), odd
+
+
+def test_a_text_that_no_database_column_takes_is_refused(service: "Service") -> None:
+    for field in ("model", "name", "description", "instructions"):
+        answer = service.call("POST", "/assistants", {"model": "m"} | {field: "a\x00b"})
+        assert (answer.status, answer.json["error"]["param"]) == (400, field)
+    assert service.call("GET", "/assistants/a%00b").status == 404
+    assert service.call("GET", "/assistants?after=a%00b").status == 400
+    message = service.thread("a\x00b")
+    assert service.texts(message) == [("user", "a\x00b")]
+    assert service.call("GET", "/assistants?after=&before=").status == 200

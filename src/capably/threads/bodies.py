@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -22,17 +23,30 @@ from pydantic_core import PydanticCustomError
 METADATA_PAIRS = 16
 MAX_TOOLS = 128
 MAX_TEXT = 256_000
+LARGEST_INT = 2**31 - 1  # what every database and client can hold
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL keeps no text with U+0000 in a column; in JSON it does
 FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 Key = Annotated[str, StringConstraints(max_length=64)]
 Value = Annotated[str, StringConstraints(max_length=512)]
 Metadata = Annotated[dict[Key, Value], Field(max_length=METADATA_PAIRS)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
-Instructions = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
-ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Instructions = Annotated[str, StringConstraints(max_length=MAX_TEXT, pattern=NO_NUL)]
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(max_length=256, pattern=NO_NUL)]
+Description = Annotated[str, StringConstraints(max_length=512, pattern=NO_NUL)]
+Identity = Annotated[str, StringConstraints(pattern=NO_NUL)]
 Temperature = Annotated[float, Field(ge=0, le=2, strict=True)]
 TopP = Annotated[float, Field(ge=0, le=1, strict=True)]
-TokenLimit = Annotated[int, Field(ge=256, strict=True)]
+
+
+def _whole_number(value: Any) -> Any:
+    """JSON has one kind of number: 256.0 is a whole one (JSON Schema, integer)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+TokenLimit = Annotated[int, Field(ge=256, le=LARGEST_INT, strict=True), BeforeValidator(_whole_number)]
+Count = Annotated[int, Field(ge=1, le=LARGEST_INT, strict=True), BeforeValidator(_whole_number)]
 Flag = Annotated[bool, Field(strict=True)]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -221,8 +235,8 @@ class AssistantCreate(Body):
     """An assistant to keep."""
 
     model: ModelName
-    name: Annotated[str, StringConstraints(max_length=256)] | None = None
-    description: Annotated[str, StringConstraints(max_length=512)] | None = None
+    name: Name | None = None
+    description: Description | None = None
     instructions: Instructions | None = None
     tools: Tools = []
     tool_resources: dict[str, Any] | None = None
@@ -237,8 +251,8 @@ class AssistantModify(Body):
     """A change to an assistant; what is left out stays."""
 
     model: ModelName | None = None
-    name: Annotated[str, StringConstraints(max_length=256)] | None = None
-    description: Annotated[str, StringConstraints(max_length=512)] | None = None
+    name: Name | None = None
+    description: Description | None = None
     instructions: Instructions | None = None
     tools: Tools | None = None
     tool_resources: dict[str, Any] | None = None
@@ -253,7 +267,7 @@ class Truncation(Body):
     """How much of a thread the model is shown."""
 
     type: Literal["auto", "last_messages"]
-    last_messages: Annotated[int, Field(ge=1, strict=True)] | None = None
+    last_messages: Count | None = None
 
     @model_validator(mode="after")
     def _counted(self) -> Self:
@@ -268,7 +282,7 @@ class RunChoices(Body):
     `queue` is an addition of this service: wait for the run that holds the thread instead of being refused.
     """
 
-    assistant_id: str
+    assistant_id: Identity
     model: ModelName | None = None
     instructions: Instructions | None = None
     tools: Tools | None = None
@@ -331,18 +345,18 @@ class RunModify(Body):
 class ListQuery(BaseModel):
     """Which page of a list; queries of other names are ignored, since clients add their own.
 
-    A `limit` of 0 is an empty page, which says in `has_more` whether there is anything.
+    A `limit` of 0 is an empty page, which says in `has_more` whether there is anything. An empty cursor is none.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     limit: Annotated[int, Field(ge=0, le=100)] = 20
     order: Literal["asc", "desc"] = "desc"
-    after: str | None = None
-    before: str | None = None
+    after: Identity | None = None
+    before: Identity | None = None
 
 
 class MessageQuery(ListQuery):
     """Which page of a thread's messages, or of one run's."""
 
-    run_id: str | None = None
+    run_id: Identity | None = None

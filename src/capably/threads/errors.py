@@ -4,10 +4,42 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from capably.threads.objects import Wire
+
 TYPES = {
     HTTPStatus.INTERNAL_SERVER_ERROR: "server_error",
     HTTPStatus.SERVICE_UNAVAILABLE: "server_error",
     HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
+
+
+class Fault(Wire):
+    """What went wrong."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class Refusal(Wire):
+    """The body of every answer that is no success."""
+
+    error: Fault
+
+
+# What any operation may be answered instead of a success, as the OpenAPI document says it.
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Refusal, "description": description}
+    for status, description in {
+        400: "The request cannot be understood, or does not fit the state of what it is about.",
+        401: "There is no key, or it opens nothing.",
+        404: "What it names is not there.",
+        413: "The body is too large.",
+        421: "The service on this machine was asked under another name.",
+        429: "The key makes more requests than it may; `Retry-After` says when to come back.",
+        500: "The service failed.",
+    }.items()
 }
 
 

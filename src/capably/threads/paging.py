@@ -30,10 +30,10 @@ async def page(
     """
     place = tuple_(table.c.created_at, table.c.seq)
     ascending = query.order == "asc"
-    back = query.before is not None and query.after is None
+    back = bool(query.before) and not query.after
     wanted = select(table).where(within)
     for param, identity, later in (("after", query.after, ascending), ("before", query.before, not ascending)):
-        if identity is not None:
+        if identity:
             cursor = tuple_(*await _place(connection, table, within, param, identity))
             wanted = wanted.where(place > cursor if later else place < cursor)
     columns = (table.c.created_at, table.c.seq)

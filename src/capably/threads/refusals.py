@@ -1,6 +1,7 @@
 """Every error of the framework, told in the API's one error shape."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -8,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match, Route
 
 from capably.threads.errors import ApiError, error_body
 
@@ -28,11 +30,11 @@ STATUSES: Mapping[int, tuple[str, str]] = {
 LONGEST_PARAM = 200
 
 
-def tell_refusals(app: FastAPI) -> None:
-    """Register the error answers of an application."""
+def tell_refusals(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Register the error answers of an application with these routes."""
     app.add_exception_handler(ApiError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(HTTPException, partial(_framework, routes))
 
 
 async def _told(_request: Request, error: Exception) -> JSONResponse:
@@ -66,12 +68,26 @@ def _whole_body(request: Request) -> JSONResponse:
     return JSONResponse(body, HTTPStatus.BAD_REQUEST)
 
 
-async def _framework(request: Request, error: Exception) -> JSONResponse:
+async def _framework(routes: Sequence[BaseRoute], request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     code, sentence = STATUSES.get(error.status_code, ("invalid_request", "{detail}"))
     message = sentence.format(method=request.method, path=request.url.path, detail=error.detail)
-    return JSONResponse(error_body(error.status_code, message, code=code), error.status_code, error.headers)
+    headers = (
+        {"allow": _allowed(routes, request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers
+    )
+    return JSONResponse(error_body(error.status_code, message, code=code), error.status_code, headers)
+
+
+def _allowed(routes: Sequence[BaseRoute], request: Request) -> str:
+    """All methods a path takes (RFC 9110, 15.5.6): its routes are several, the framework names those of one."""
+    methods = {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return ", ".join(sorted(methods))
 
 
 def _param(fault: Mapping[str, Any], body: Any) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -102,6 +103,20 @@ class Service:
         self.streams.stop()
 
 
+class _Application(FastAPI):
+    """The framework's application, whose document leaves out the 422 that `tell_refusals` never answers with."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        document = super().openapi()
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)
+        for unused in ("HTTPValidationError", "ValidationError"):
+            document["components"]["schemas"].pop(unused, None)
+        return document
+
+
 def create_app(settings: ThreadsSettings) -> FastAPI:
     """The service as an ASGI application; its lifespan opens the database and executes the runs.
 
@@ -120,7 +135,7 @@ def create_app(settings: ThreadsSettings) -> FastAPI:
             yield
 
     # The documentation pages of the framework load scripts from elsewhere; `pages` has one that does not.
-    app = FastAPI(
+    app = _Application(
         title="capably threads",
         description=DESCRIPTION,
         lifespan=lifespan,
@@ -129,10 +144,10 @@ def create_app(settings: ThreadsSettings) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    app.include_router(pages.router)
-    for router in (assistants.router, runs.router, threads.router):
+    routers = (pages.router, assistants.router, runs.router, threads.router)
+    for router in routers:
         app.include_router(router)
-    tell_refusals(app)
+    tell_refusals(app, [route for router in routers for route in router.routes])
     _guard(app, service)
     if settings.dialect == "aimlapi":
         app.add_middleware(Aimlapi)

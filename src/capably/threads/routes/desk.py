@@ -14,6 +14,7 @@ from fastapi.security import HTTPBearer
 from capably.threads.bells import Bells
 from capably.threads.bodies import ListQuery
 from capably.threads.engine import Engine
+from capably.threads.errors import REFUSALS
 from capably.threads.objects import Run
 from capably.threads.store.assistants import Assistants
 from capably.threads.store.office import Office
@@ -134,4 +135,6 @@ Listing = Annotated[ListQuery, Query()]
 def new_router() -> APIRouter:
     """A router of paths that need a key; the guard checks it before the body is read, this only says so."""
     described = HTTPBearer(auto_error=False, description="from `capably threads key create`")
-    return APIRouter(route_class=StrictRoute, strict_content_type=False, dependencies=[Security(described)])
+    return APIRouter(
+        route_class=StrictRoute, strict_content_type=False, dependencies=[Security(described)], responses=REFUSALS
+    )

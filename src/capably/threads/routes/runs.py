@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from capably.threads.bodies import RunCreate, RunModify, ThreadRunCreate, ToolOutputs
+from capably.threads.bodies import LARGEST_INT, RunCreate, RunModify, ThreadRunCreate, ToolOutputs
 from capably.threads.objects import Page, Run, RunStep
 from capably.threads.routes.desk import Listing, TheDesk, new_router, polled
 
@@ -73,13 +73,12 @@ async def read_events(
     thread_id: str,
     run_id: str,
     desk: TheDesk,
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_INT)] = 0,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> StreamingResponse:
     """Read the events of a run, from the first one or after the last one seen (an addition of this service)."""
     run = await desk.runs.read(thread_id, run_id)
-    seen = int(last_event_id) if last_event_id is not None and last_event_id.isdecimal() else after
-    return desk.stream(run.id, seen)
+    return desk.stream(run.id, after if last_event_id is None else _number(last_event_id, after))
 
 
 @router.get("/threads/{thread_id}/runs/{run_id}/steps")
@@ -92,3 +91,9 @@ async def list_run_steps(thread_id: str, run_id: str, query: Listing, desk: TheD
 async def read_run_step(thread_id: str, run_id: str, step_id: str, desk: TheDesk) -> RunStep:
     """Read a step of a run."""
     return await desk.runs.step(thread_id, run_id, step_id)
+
+
+def _number(event_id: str, otherwise: int) -> int:
+    """The number of an event; an id that is none of ours counts as not sent."""
+    known = event_id.isdecimal() and len(event_id) <= len(str(LARGEST_INT))
+    return min(int(event_id), LARGEST_INT) if known else otherwise

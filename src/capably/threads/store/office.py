@@ -13,6 +13,8 @@ from capably.threads.objects import ACTIVE, Thread, new_id
 from capably.threads.rows import Kind
 from capably.threads.tables import runs, threads
 
+NUL = "\0"
+
 
 @dataclass(frozen=True, slots=True)
 class Office:
@@ -66,6 +68,8 @@ class Office:
             ApiError: 404, if the tenant has no such object.
         """
         asked = select(table).where(table.c.id == identity, self.owned(table), *within)
+        if NUL in identity:  # PostgreSQL does not even take the question
+            raise not_found(word, identity)
         row = (await connection.execute(asked.with_for_update() if hold else asked)).mappings().first()
         if row is None:
             raise not_found(word, identity)
