@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test check conformance threads-suite threads-clients bench lock clean
+.PHONY: help setup run test check conformance threads-suite threads-clients screenshots bench lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 UV_VERSION := 0.13.9
@@ -28,6 +28,7 @@ help:
 	@echo '  make threads-suite   the tests of the openai SDK, against the threads service'
 	@echo '  make threads-clients the clients of others, installed and tried with the threads service'
 	@echo '  make bench    measure                       make bench ARGS=--help'
+	@echo '  make screenshots   the pictures of the console in docs/images, by Chromium'
 	@echo '  make lock     pin the dependencies anew     make lock ARGS=--upgrade'
 	@echo '  make clean    remove .venv and all caches'
 	@echo
@@ -58,6 +59,9 @@ threads-suite: $(DEV)
 
 threads-clients: $(DEV) $(CLIENTS)
 	@$(BIN)/python -m pytest -q tests/threads/test_threads_clients.py $(ARGS)
+
+screenshots: $(DEV)
+	@$(BIN)/python docs/screenshots.py
 
 bench: $(DEV)
 	@$(BIN)/python benchmarks/run.py $(ARGS)

@@ -333,3 +333,17 @@ capability:
     page.get_by_role("button", name="Send it").click()
     assert re.search(r"\b200\b", outcome(page))
     assert upstream.only.method == "DELETE"
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_reference_page_of_a_rest_server_keeps_the_same_rules(
+    show: "Show", open_page: "Open", flaws: Callable[[Page], list[str]], scheme: str, width: int
+) -> None:
+    url = next(item.url for item in show().service.listeners if item.namespace == REST)
+    page = open_page(f"{url}/docs", color_scheme=scheme, width=width)
+    expect(page.get_by_role("heading", level=1)).to_have_text("AIMLAPI Threads > Runs")
+    page.get_by_role("navigation").get_by_role("link").nth(1).click()
+    heading = page.get_by_role("heading", name="POST /v1/threads/{threadid}/runs", exact=True)
+    expect(heading).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert flaws(page) == []

@@ -4,6 +4,7 @@ It asks nothing of anybody: no fonts, no styles, no scripts of other origins, wh
 """
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
@@ -14,31 +15,45 @@ from urllib.parse import quote
 Object: TypeAlias = Mapping[str, Any]
 
 _STYLE: Final = """
-:root{color-scheme:light dark;--page:#fff;--text:#1b1f24;--quiet:#57606a;--line:#d0d7de;--code:#f4f6f8;--link:#0550ae}
-@media(prefers-color-scheme:dark){:root{--page:#12161c;--text:#e6edf3;--quiet:#9aa7b4;--line:#30363d;--code:#1b222b;
---link:#79b8ff}}
+:root{color-scheme:light dark;--page:#fbfbf8;--text:#1b1d19;--quiet:#5b5f55;--line:#dfe0d8;--code:#f3f3ee;--link:#0b6b4b;
+--bad:#a8241c}
+@media(prefers-color-scheme:dark){:root{--page:#141613;--text:#e7e9e2;--quiet:#a2a799;--line:#30342d;--code:#0f110e;
+--link:#62cb9f;--bad:#ff9085}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:60rem;padding:1.5rem 1rem 4rem;background:var(--page);color:var(--text);
-font:1rem/1.5 system-ui,sans-serif}
-a{color:var(--link)}
-a:focus-visible,summary:focus-visible,pre:focus-visible,.wide:focus-visible{outline:3px solid var(--link);
-outline-offset:2px}
-h1{margin:0 0 .25rem;line-height:1.2}
-h2{margin:0 0 .5rem;font-size:1.15rem;overflow-wrap:anywhere}
-h3{margin:1rem 0 .25rem;font-size:1rem}
-section{margin-top:2rem;padding-top:1.25rem;border-top:1px solid var(--line)}
+body{margin:0 auto;max-width:62rem;padding:2rem 1.25rem 4rem;background:var(--page);color:var(--text);
+font:.9375rem/1.55 system-ui,sans-serif}
+a{color:var(--link);text-underline-offset:.18em;text-decoration-thickness:1px}
+a:focus-visible,summary:focus-visible,pre:focus-visible,.wide:focus-visible{outline:2px solid var(--link);
+outline-offset:2px;border-radius:3px}
+main:focus{outline:none}
+p{margin:.4rem 0}
+h1{margin:0;font-size:1.7rem;line-height:1.2;letter-spacing:-.012em}
+h2{margin:0 0 .5rem;font-size:1.1rem;overflow-wrap:anywhere}
+h3{margin:1.25rem 0 .25rem;font-size:.85rem;color:var(--quiet)}
+section{margin-top:2.25rem;padding-top:1.5rem;border-top:1px solid var(--line)}
 .quiet{color:var(--quiet)}
-nav ul{padding-left:0;list-style:none}
-nav li{padding:.15rem 0;overflow-wrap:anywhere}
-.method{display:inline-block;min-width:4.5em;padding:0 .4em;border:1px solid;border-radius:.3em;text-align:center;
-font:600 .85em ui-monospace,monospace}
-code,pre{font-family:ui-monospace,monospace;font-size:.9em}
-pre{margin:.5rem 0;padding:.75rem;overflow:auto;background:var(--code);border-radius:.4rem}
+nav{margin-top:1.5rem}
+nav ul{margin:0;padding:0;list-style:none}
+nav li{padding:.2rem 0;overflow-wrap:anywhere}
+nav a{color:var(--text);text-decoration:none}
+nav a:hover code{text-decoration:underline}
+.method{display:inline-block;min-width:4.2em;color:var(--link);font:650 .85em ui-monospace,monospace}
+.method.get,.method.head{color:var(--quiet)}
+.method.delete{color:var(--bad)}
+.need{margin-left:.5em;font-size:.85em;color:var(--bad);font-weight:400}
+code,pre{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.92em}
+pre{margin:.4rem 0;padding:.7rem .85rem;overflow:auto;background:var(--code);border:1px solid var(--line);border-radius:6px}
+summary{min-height:1.75rem;padding:.15rem 0;cursor:pointer;color:var(--link)}
 .wide{overflow-x:auto}
 table{width:100%;border-collapse:collapse}
-th,td{padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}
+th,td{padding:.4rem 1rem .4rem 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:baseline}
+tbody tr:last-child>*{border-bottom:0}
+thead th{font-size:.85rem;font-weight:550;color:var(--quiet)}
+tbody th{font-weight:400}
+th:nth-child(1){width:30%}
+th:nth-child(2),th:nth-child(3){width:15%}
 .skip{position:absolute;left:-100rem}
-.skip:focus{left:1rem;top:1rem}
+.skip:focus{left:1rem;top:1rem;padding:.3rem .7rem;background:var(--page)}
 """
 
 POLICY: Final = (
@@ -85,9 +100,13 @@ def _anchor(told: Object) -> str:
 def _entry(method: str, path: str, told: Object) -> str:
     name = f' <span class="quiet">{escape(told["summary"])}</span>' if "summary" in told else ""
     return (
-        f'<li><a href="#{escape(quote(_anchor(told)))}"><span class="method">{method}</span> '
+        f'<li><a href="#{escape(quote(_anchor(told)))}">{_method(method)} '
         f"<code>{escape(path)}</code></a>{name}</li>\n"
     )
+
+
+def _method(name: str) -> str:
+    return f'<span class="method {name.lower()}">{name}</span>'
 
 
 def _callers(document: Object) -> str:
@@ -110,9 +129,9 @@ def _scheme(told: Object) -> str:
 def _section(document: Object, method: str, path: str, told: Object) -> str:
     return (
         f'<section id="{escape(_anchor(told))}">\n'
-        f'<h2><span class="method">{method}</span> <code>{escape(path)}</code></h2>\n'
+        f'<h2>{_method(method)} <code>{escape(path)}</code></h2>\n'
         f"{_paragraph(told.get('summary'))}{_paragraph(told.get('description'))}"
-        f"{_asked(document, told)}{_inputs(told)}{_example(method, path, told)}{_answers(told)}</section>\n"
+        f"{_asked(document, told)}{_inputs(method, path, told)}{_example(method, path, told)}{_answers(told)}</section>\n"
     )
 
 
@@ -122,13 +141,14 @@ def _asked(document: Object, told: Object) -> str:
     return f'<p class="quiet">Needs {escape(", ".join(words))}.</p>\n' if words else ""
 
 
-def _inputs(told: Object) -> str:
+def _inputs(method: str, path: str, told: Object) -> str:
     rows = "".join(_rows(told))
     if not rows:
         return ""
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Input", "In", "Type", "Meaning"))
     return (
-        '<h3>Inputs</h3>\n<div class="wide" role="region" aria-label="Inputs" tabindex="0"><table>\n'
+        '<h3>Inputs</h3>\n<div class="wide" role="region" tabindex="0" '
+        f'aria-label="Inputs of {method} {escape(path)}"><table>\n'
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{rows}</tbody>\n</table></div>\n"
     )
 
@@ -151,7 +171,7 @@ def _rows(told: Object) -> Iterator[str]:
 
 
 def _row(name: str, place: str, schema: Object, meaning: str, *, is_required: bool) -> str:
-    need = " <strong>required</strong>" if is_required else ""
+    need = '<span class="need">required</span>' if is_required else ""
     rest = {key: value for key, value in schema.items() if key not in {"type", "description", "title"}}
     more = f" <code>{escape(json.dumps(rest, ensure_ascii=False))}</code>" if rest else ""
     return (
@@ -165,10 +185,13 @@ def _kind(schema: Object) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")  # curl takes braces for alternatives
+
+
 def _example(method: str, path: str, told: Object) -> str:
     """A call of it by curl, with the inputs it cannot do without."""
     query = [item["name"] for item in told.get("parameters", ()) if item["in"] == "query" and "required" in item]
-    target = path + ("?" + "&".join(f"{quote(name)}=VALUE" for name in query) if query else "")
+    target = _PLACEHOLDER.sub(lambda match: match[1].upper(), path) + ("?" + "&".join(f"{quote(name)}=VALUE" for name in query) if query else "")
     parts = ["curl", *(["-X", method] if method != "GET" else []), f"'$SERVER{target}'".replace("'", '"')]
     body = told.get("requestBody")
     if body is not None:
