@@ -15,8 +15,8 @@ from urllib.parse import quote
 Object: TypeAlias = Mapping[str, Any]
 
 _STYLE: Final = """
-:root{color-scheme:light dark;--page:#fbfbf8;--text:#1b1d19;--quiet:#5b5f55;--line:#dfe0d8;--code:#f3f3ee;--link:#0b6b4b;
---bad:#a8241c}
+:root{color-scheme:light dark;--page:#fbfbf8;--text:#1b1d19;--quiet:#5b5f55;--line:#dfe0d8;--code:#f3f3ee;
+--link:#0b6b4b;--bad:#a8241c}
 @media(prefers-color-scheme:dark){:root{--page:#141613;--text:#e7e9e2;--quiet:#a2a799;--line:#30342d;--code:#0f110e;
 --link:#62cb9f;--bad:#ff9085}}
 *{box-sizing:border-box}
@@ -42,7 +42,8 @@ nav a:hover code{text-decoration:underline}
 .method.delete{color:var(--bad)}
 .need{margin-left:.5em;font-size:.85em;color:var(--bad);font-weight:400}
 code,pre{font-family:ui-monospace,Menlo,Consolas,monospace;font-size:.92em}
-pre{margin:.4rem 0;padding:.7rem .85rem;overflow:auto;background:var(--code);border:1px solid var(--line);border-radius:6px}
+pre{margin:.4rem 0;padding:.7rem .85rem;overflow:auto;background:var(--code);
+border:1px solid var(--line);border-radius:6px}
 summary{min-height:1.75rem;padding:.15rem 0;cursor:pointer;color:var(--link)}
 .wide{overflow-x:auto}
 table{width:100%;border-collapse:collapse}
@@ -100,8 +101,7 @@ def _anchor(told: Object) -> str:
 def _entry(method: str, path: str, told: Object) -> str:
     name = f' <span class="quiet">{escape(told["summary"])}</span>' if "summary" in told else ""
     return (
-        f'<li><a href="#{escape(quote(_anchor(told)))}">{_method(method)} '
-        f"<code>{escape(path)}</code></a>{name}</li>\n"
+        f'<li><a href="#{escape(quote(_anchor(told)))}">{_method(method)} <code>{escape(path)}</code></a>{name}</li>\n'
     )
 
 
@@ -129,9 +129,10 @@ def _scheme(told: Object) -> str:
 def _section(document: Object, method: str, path: str, told: Object) -> str:
     return (
         f'<section id="{escape(_anchor(told))}">\n'
-        f'<h2>{_method(method)} <code>{escape(path)}</code></h2>\n'
+        f"<h2>{_method(method)} <code>{escape(path)}</code></h2>\n"
         f"{_paragraph(told.get('summary'))}{_paragraph(told.get('description'))}"
-        f"{_asked(document, told)}{_inputs(method, path, told)}{_example(method, path, told)}{_answers(told)}</section>\n"
+        f"{_asked(document, told)}{_inputs(method, path, told)}"
+        f"{_example(method, path, told)}{_answers(told)}</section>\n"
     )
 
 
@@ -191,7 +192,9 @@ _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")  # curl takes braces for alter
 def _example(method: str, path: str, told: Object) -> str:
     """A call of it by curl, with the inputs it cannot do without."""
     query = [item["name"] for item in told.get("parameters", ()) if item["in"] == "query" and "required" in item]
-    target = _PLACEHOLDER.sub(lambda match: match[1].upper(), path) + ("?" + "&".join(f"{quote(name)}=VALUE" for name in query) if query else "")
+    target = _PLACEHOLDER.sub(lambda match: match[1].upper(), path) + (
+        "?" + "&".join(f"{quote(name)}=VALUE" for name in query) if query else ""
+    )
     parts = ["curl", *(["-X", method] if method != "GET" else []), f"'$SERVER{target}'".replace("'", '"')]
     body = told.get("requestBody")
     if body is not None:

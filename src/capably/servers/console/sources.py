@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from capably.codes import CODES
@@ -38,7 +39,20 @@ def file_json(name: str, text: str, document: str) -> Object:
     lines = _LINE_BREAK.split(text[:MOST_CHARACTERS])
     for span in _secrets(name, text):
         _mask(lines, span)
-    return {"name": name, "document": document, "lines": lines, "is_cut": len(text) > MOST_CHARACTERS}
+    return {
+        "name": name,
+        "shown": _shown(name),
+        "document": document,
+        "lines": lines,
+        "is_cut": len(text) > MOST_CHARACTERS,
+    }
+
+
+def _shown(name: str) -> str:
+    """The path of a file, from this directory where it is below."""
+    here = Path.cwd()
+    path = Path(name).absolute()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else name
 
 
 def _secrets(name: str, text: str) -> Iterable[Span]:

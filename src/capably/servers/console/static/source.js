@@ -26,7 +26,7 @@ function draw(place, { files, diagnostics }, wanted, line) {
   }
   const found = diagnostics.filter((item) => item.file === file.name);
   fill(place, h("h1", {}, file.name.split("/").pop()),
-    h("p", { class: "facts" }, h("span", { class: "mono" }, file.name), h("span", {}, count(file.lines.length, "line")),
+    h("p", { class: "facts" }, h("span", { class: "mono" }, file.shown), h("span", {}, count(file.lines.length, "line")),
       file.is_cut ? h("span", {}, "only the beginning is shown") : null),
     files.length > 1 ? h("nav", { class: "row", "aria-label": "Files" }, files.map((item) => h("a", {
       href: `#/document/${encodeURIComponent(item.name)}`, "aria-current": item === file ? "true" : null }, item.name.split("/").pop()))) : null,
