@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from capably.control import control_server
 from capably.diagnostics import did_you_mean
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined, examine_with
@@ -140,6 +141,14 @@ def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
                     f"`{server.namespace}` and `{other.namespace}` both listen on {address.host}:{address.port}: "
                     f"move one with --port {server.namespace}=PORT"
                 )
+    control = control_server(examined, settings)
+    at = control_address(control) if control is not None else Address("", 0)
+    other_one = addresses.get((at.host, at.port))
+    if at.port and other_one is not None:
+        move = "--control PORT" if settings.control is not None else "--port control=PORT"
+        problems.append(
+            f"the control server and `{other_one.namespace}` both listen on {at.host}:{at.port}: move one with {move}"
+        )
     over_stdio = [server.namespace for document in examined for server in servers_of(document) if server.over_stdio]
     if len(over_stdio) > 1:
         names = " and ".join(f"`{name}`" for name in over_stdio)

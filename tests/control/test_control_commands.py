@@ -264,6 +264,7 @@ def test_what_the_document_does_not_allow_is_told_with_what_to_write(serve: Serv
         (("--control", "65536"), "--control 65536: this is no address"),
         (("--control-token-env", "X"), "--control-token-env needs --control"),
         (("--control", "0", "--control-token-env", "X_ABSENT"), "the variable is not set, or empty"),
+        (("--control", "19999", "--port", "web=19999"), "the control server and `web` both listen on 127.0.0.1:19999"),
         (("--control", "0.0.0.0:0"), "other machines could reach 0.0.0.0 without being asked who they are"),
     ],
 )

@@ -115,6 +115,8 @@ def _shown_lines(described: "PlanDescription", namespace: str) -> Iterator[str]:
 
 
 def _offers(server: "ServerDescription") -> str:
+    if server["server"] == "control":
+        return "shows and steers the process"
     if server["server"] == "skill":
         return f"{server['skills']} skills"
     return f"{server['operations']} operations" + (f", {server['forwards']} forwarded" if server["forwards"] else "")
