@@ -111,6 +111,7 @@ async def changed_nothing(served: "Controlled") -> bool:
         ({"origin": "https://evil.test"}, 403),
         ({"origin": "http://localhost:3000"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"sec_fetch_site": "cross-site"}, 403),
         ({"sec_fetch_site": "same-site"}, 403),
         ({"content_type": "text/plain"}, 415),

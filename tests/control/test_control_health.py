@@ -1,9 +1,14 @@
 """Whether a process lives and is ready, and what it says of itself."""
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from capably import __version__
+from capably.servers.control.moments import duration
 
 if TYPE_CHECKING:
     from tests.control.conftest import Control
@@ -46,6 +51,24 @@ async def test_status_tells_what_runs_since_when(control: "Control") -> None:
     assert told["otel"]["status"] == "active"
     assert told["status"] == "UP"
     assert "lastReload" not in told
+
+
+async def test_where_records_are_sent_is_told_without_what_it_takes(control: "Control") -> None:
+    exporters = {"otlp": {"endpoint": "http://user:hidden@127.0.0.1:9/?token=secret-one"}}
+    served = await control({"management": {"info": True}, "observability": {"exporters": exporters}})
+    told = (await served.ask("GET", "/status")).json["otel"]
+    assert told == {"status": "active", "exporter": "otlp", "endpoint": "http://127.0.0.1:9/?token=<hidden>"}
+
+
+@given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=10_000)))
+def test_a_duration_is_written_to_the_tenth_of_a_second(passed: timedelta) -> None:
+    match = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:([0-9.]+)S)?", duration(passed))
+    assert match is not None
+    assert any(match.groups())
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    assert minutes < 60
+    assert seconds < 60
+    assert abs(hours * 3600 + minutes * 60 + seconds - passed.total_seconds()) < 0.06
 
 
 async def test_where_nothing_is_recorded_status_says_so(control: "Control") -> None:

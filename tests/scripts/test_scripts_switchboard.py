@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given as hypothesis_given
+from hypothesis import strategies as st
 
 from capably.plan.outcome import Fault
 from capably.plan.steps import Script, ScriptLimits, SourceFile
@@ -110,6 +112,27 @@ def test_what_cannot_be_used_is_told_and_changes_nothing(wanted: dict[str, Any],
     before = switchboard.shown()
     assert switchboard.change({"enabled": False, **wanted}) == [problem]
     assert switchboard.shown() == before
+
+
+KEYS = st.sampled_from(["enabled", "timeout", "statementLimit", "memoryLimit", "allowedLanguages", "other"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+VALUES = SCALARS | st.lists(st.sampled_from(["javascript", "py", "Python", "groovy"]) | SCALARS, max_size=3)
+
+
+@hypothesis_given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_whatever_is_wanted_is_done_whole_or_not_at_all(wanted: dict[str, Any]) -> None:
+    switchboard = Switchboard()
+    before = switchboard.shown()
+    problems = switchboard.change(wanted)
+    after = switchboard.shown()
+    if problems:
+        assert after == before
+        return
+    for key, value in wanted.items():
+        if value is None:
+            assert after[key] == before[key]
+        elif key in {"enabled", "timeout", "statementLimit"}:
+            assert after[key] == value
 
 
 def test_what_documents_say_is_shown_until_it_is_changed() -> None:

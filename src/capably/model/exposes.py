@@ -152,7 +152,7 @@ class StatedTls(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposes(Record):
-    """What every server has, and what a server of a kind that is not served by this version has."""
+    """What every server has."""
 
     type: str = key("type", "The kind of server: rest, mcp, skill or control.", required=True)
     namespace: str | None = key("namespace", "The server's name.")

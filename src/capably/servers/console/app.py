@@ -5,7 +5,6 @@ Whoever mounts it asks callers who they are, for everything but what :meth:`Cons
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,7 +20,7 @@ from capably.servers.console.pulse import Reloads, pulse, trace_json, traces_jso
 from capably.servers.console.sources import sources, verdict_json
 from capably.servers.console.trial import Trial
 from capably.servers.desk import Desk
-from capably.servers.http import Limits, Receive, Scope, Send, header, read_body, send_body, until_answered
+from capably.servers.http import Limits, Receive, Scope, Send, check_same_origin, read_body, send_body, until_answered
 from capably.telemetry import names
 from capably.telemetry.current import current
 from capably.telemetry.recording import Recording
@@ -127,7 +126,7 @@ class Console:
         name = path.removeprefix(BELOW)
         if name in self._does:
             _check_method(path, is_reading=method == "POST", allowed="POST")
-            _check_page(scope)
+            check_same_origin(scope)
             await self._does[name](scope, receive, send)
             return
         _check_method(path, is_reading=is_reading, allowed="GET, HEAD")
@@ -235,22 +234,6 @@ def _check_method(path: str, *, is_reading: bool, allowed: str) -> None:
         headers = (("allow", allowed),)
         detail = f"{path} answers to {allowed}"
         raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=headers)
-
-
-def _check_page(scope: Scope) -> None:
-    """Refuse what a page of another origin could make a browser send, with the credentials it knows.
-
-    JSON cannot be sent across origins without being asked for first (Fetch standard, section 2.2.2), and what asks is
-    refused; browsers also say where a request comes from (Fetch Metadata, section 2.3).
-    """
-    media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Fault(415, "unsupported-media-type", "The body has to be JSON", "send content-type: application/json")
-    origin, host = header(scope, b"origin"), header(scope, b"host")
-    site = header(scope, b"sec-fetch-site") or "none"
-    if site not in {"same-origin", "none"} or (origin is not None and urlsplit(origin).netloc != host):
-        detail = "only the console's own page may do that"
-        raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
 
 
 async def _send_json(send: Send, value: Any, *, head: bool = False) -> None:

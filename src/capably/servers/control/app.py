@@ -4,7 +4,6 @@ import asyncio
 import logging
 from dataclasses import replace
 from typing import Final
-from urllib.parse import urlsplit
 
 from capably.plan.control import CONSOLE, Control
 from capably.plan.operation import ServerPlan
@@ -20,7 +19,7 @@ from capably.servers.http import (
     Scope,
     Send,
     check_origin,
-    header,
+    check_same_origin,
     problem_body,
     send_body,
     until_answered,
@@ -132,31 +131,6 @@ class ControlServer:
             await asyncio.wait({work})
             self._streams.discard(work)
             answer.close()
-
-
-def check_same_origin(scope: Scope) -> None:
-    """Refuse what a web page of another origin could make a browser send.
-
-    A page can send texts and forms across origins without being asked for leave, but no JSON (Fetch standard, section
-    2.2.2: CORS-safelisted request-header); browsers say where a request comes from (RFC 6454, section 7, and Fetch
-    Metadata, section 2.3).
-
-    Raises:
-        Fault: status 403, or 415 for a body that is no JSON.
-    """
-    origin, site = header(scope, b"origin"), header(scope, b"sec-fetch-site")
-    is_foreign = origin is not None and urlsplit(origin).netloc != header(scope, b"host")
-    if is_foreign or site not in {None, "same-origin", "none"}:
-        detail = "web pages of other origins may change nothing here"
-        raise Fault(403, "wrong-origin", "The Origin header is not allowed", detail)
-    media_type = header(scope, b"content-type")
-    has_body = header(scope, b"content-length") not in {None, "0"} or header(scope, b"transfer-encoding") is not None
-    if (media_type is not None or has_body) and (media_type or "").partition(";")[0].strip().lower() != _JSON:
-        detail = f"send `content-type: {_JSON}`, or no body"
-        raise Fault(415, "unsupported-media-type", "The body has to be JSON", detail)
-
-
-_JSON: Final = "application/json"
 
 
 async def _send_events(send: Send, answer: EventStream, method: str) -> None:

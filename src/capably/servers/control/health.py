@@ -9,6 +9,7 @@ from capably.plan.operation import Kind
 from capably.servers.control.asked import Answer, Asked, Room, answer
 from capably.servers.control.moments import duration, written
 from capably.servers.desk import Document, Listener
+from capably.telemetry.redaction import shown_url
 
 
 async def live(_room: Room, asked: Asked) -> Answer:
@@ -91,5 +92,5 @@ def _telemetry(room: Room) -> dict[str, Any]:
     telemetry = room.instruments.telemetry
     if telemetry is None or not telemetry.settings.enabled:
         return {"status": "inactive"}
-    endpoint = telemetry.settings.otlp_endpoint
+    endpoint = telemetry.redactor.hide(shown_url(telemetry.settings.otlp_endpoint or ""))
     return {"status": "active", **({"exporter": "otlp", "endpoint": endpoint} if endpoint else {})}
