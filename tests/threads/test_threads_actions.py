@@ -317,3 +317,33 @@ def test_an_output_may_be_anything_a_text_can_hold(asking: "Service", model: "Sc
     _submit(asking, run, ("call_1", odd))
     asking.ended(run)
     assert model.requests[1][1]["messages"][-1]["content"] == odd
+
+
+def test_the_calls_of_earlier_runs_are_shown_to_a_model_that_can_call_tools(
+    asking: "Service", model: "ScriptedModel"
+) -> None:
+    run = _asked(asking, model, PARIS, ROME, pieces=("Let me see.",))
+    model.play(pieces=("Sun and rain.",))
+    assert asking.ended(_submit(asking, run, ("call_1", "sun"), ("call_2", "rain"))).status == "completed"
+    asking.client.beta.threads.messages.create(run.thread_id, role="user", content="And tomorrow?")
+    thread = asking.client.beta.threads.retrieve(run.thread_id)
+    able, plain = asking.assistant(tools=[WEATHER]), asking.assistant()
+    for assistant, whole in ((able, True), (plain, False)):
+        asking.ended(asking.start(thread, assistant))
+        messages = model.requests[-1][1]["messages"]
+        assert [(message["role"], message["content"]) for message in messages][:3] == [
+            ("user", "Which weather?"),
+            ("assistant", "Let me see."),
+            ("tool", "sun") if whole else ("assistant", "Sun and rain."),
+        ]
+        called = [(call["id"], call["function"]) for message in messages for call in message.get("tool_calls", ())]
+        given = [message["tool_call_id"] for message in messages if message["role"] == "tool"]
+        assert [identity for identity, _ in called] == given == (["call_1", "call_2"] if whole else [])
+        assert all(function.keys() == {"name", "arguments"} for _, function in called)
+    strategy: Any = {"type": "last_messages", "last_messages": 3}
+    asking.ended(asking.start(thread, able, truncation_strategy=strategy))
+    texts = [message["content"] for message in model.requests[-1][1]["messages"]]
+    assert texts == ["And tomorrow?", "Hello there", "Hello there"]
+    asking.ended(asking.start(thread, able, truncation_strategy=strategy | {"last_messages": 6}))
+    roles = [message["role"] for message in model.requests[-1][1]["messages"]]
+    assert roles == ["assistant", "tool", "tool", "assistant", "user", *["assistant"] * 3]

@@ -42,7 +42,7 @@ class InterruptedRunError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A turn to execute: the run, all messages of its thread and the run's tool steps, oldest first."""
+    """A turn to execute: the run, all messages of its thread, and the calls its runs have made, oldest first."""
 
     run: Run
     messages: tuple[Message, ...]
@@ -340,8 +340,11 @@ async def _work(connection: AsyncConnection, run: Run) -> Work:
     asked = select(messages).where(messages.c.thread_id == run.thread_id)
     rows = (await connection.execute(asked.order_by(messages.c.created_at, messages.c.seq))).mappings()
     said = tuple(Message.model_validate(dict(row)) for row in rows)
-    made = select(steps).where(steps.c.run_id == run.id, steps.c.type == "tool_calls").order_by(steps.c.seq)
-    called = (await connection.execute(made)).mappings()
+    of_thread = select(runs.c.id).where(runs.c.thread_id == run.thread_id)
+    made = select(steps).where(
+        steps.c.run_id.in_(of_thread), steps.c.type == "tool_calls", steps.c.status == "completed"
+    )
+    called = (await connection.execute(made.order_by(steps.c.seq))).mappings()
     return Work(run, said, tuple(RunStep.model_validate(dict(row)) for row in called))
 
 

@@ -1,7 +1,8 @@
 """A run, its thread's messages and its own steps, made into what a responder is asked. Pure."""
 
+import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from capably.threads.objects import Json, Message, Run, RunStep
@@ -12,6 +13,9 @@ CHARACTERS_PER_TOKEN = 4
 PASSED_ON = ("temperature", "top_p", "reasoning_effort")
 
 
+Group = tuple[Turn, ...]  # turns that are shown together or not at all: calls are never without their outputs
+
+
 def build_prompt(
     run: Run, messages: Sequence[Message], steps: Sequence[RunStep] = (), tools: Sequence[Json] = ()
 ) -> Prompt:
@@ -20,29 +24,47 @@ def build_prompt(
     Args:
         run: whose instructions, limits and sampling options apply.
         messages: all messages of its thread, oldest first.
-        steps: the steps that called tools in this run, oldest first, each with all its outputs.
+        steps: the steps that called tools in this run and in earlier ones, oldest first, each with all its outputs.
+            Those of earlier runs are shown beside their messages if this run can call tools too; a model that
+            cannot may not know what they are.
         tools: the functions the model may call, as the chat-completions API writes them.
     """
     said = [message for message in messages if _sayable(message)]
-    before = _truncate(run, [_turn(message) for message in said if message.run_id != run.id])
-    own = {message.turn: _turn(message) for message in said if message.run_id == run.id and message.turn is not None}
+    called = [step for step in steps if tools or step.run_id == run.id]
+    before = _before(run.id, said, called)
+    since = _told(run.id, said, called)
     system = [Turn("system", run.instructions)] if run.instructions else []
-    return Prompt(run.model, (*system, *before, *_since(own, steps)), _options(run, tools))
+    turns = (*system, *itertools.chain(*_truncate(run, before), *since))
+    return Prompt(run.model, turns, _options(run, tools))
 
 
-def _since(own: Mapping[int, Turn], steps: Sequence[RunStep]) -> list[Turn]:
-    """What the run itself has said and called so far: each turn's text and calls are one message again."""
-    calling = {step.turn: step for step in steps}
-    turns = []
+def _before(run_id: str, said: Sequence[Message], steps: Sequence[RunStep]) -> list[Group]:
+    """The thread up to a run; the messages of an earlier run stand together, so its calls stand with the first."""
+    groups: list[Group] = []
+    told = {run_id}
+    for message in said:
+        if message.run_id is None or message.turn is None:
+            groups.append((_turn(message),))
+        elif message.run_id not in told:
+            told.add(message.run_id)
+            groups += _told(message.run_id, said, steps)
+    return groups
+
+
+def _told(run_id: str, said: Sequence[Message], steps: Sequence[RunStep]) -> list[Group]:
+    """What a run has said and called so far: each turn's text and calls are one message again."""
+    own = {message.turn: _turn(message) for message in said if message.run_id == run_id and message.turn is not None}
+    calling = {step.turn: step for step in steps if step.run_id == run_id}
+    groups: list[Group] = []
     for number in sorted(own.keys() | calling.keys()):
         text = own[number].content if number in own else None
         if number not in calling:
-            turns.append(Turn("assistant", text))
+            groups.append((Turn("assistant", text),))
             continue
         calls = calling[number].step_details["tool_calls"]
-        turns.append(Turn("assistant", text, tuple(_call(call) for call in calls)))
-        turns += [Turn("tool", call_output(call), tool_call_id=call["id"]) for call in calls]
-    return turns
+        speaking = Turn("assistant", text, tuple(_call(call) for call in calls))
+        groups.append((speaking, *(Turn("tool", call_output(call), tool_call_id=call["id"]) for call in calls)))
+    return groups
 
 
 def _call(call: Json) -> Json:
@@ -81,20 +103,28 @@ def _part(part: Json) -> Json:
     return part
 
 
-def _truncate(run: Run, turns: list[Turn]) -> list[Turn]:
-    """The newest turns that fit `truncation_strategy` and `max_prompt_tokens`; the last one always does."""
+def _truncate(run: Run, groups: list[Group]) -> list[Group]:
+    """The newest turns that fit `truncation_strategy`, which counts messages, and `max_prompt_tokens`.
+
+    The last one always does.
+    """
     if run.truncation_strategy["type"] == "last_messages":
-        turns = turns[-run.truncation_strategy["last_messages"] :]
+        texts = [place for place, group in enumerate(groups) if group[0].content is not None]
+        groups = groups[texts[-min(run.truncation_strategy["last_messages"], len(texts))] :] if texts else groups
     if run.max_prompt_tokens is None:
-        return turns
+        return groups
     room = run.max_prompt_tokens * CHARACTERS_PER_TOKEN - len(run.instructions)
-    kept: list[Turn] = []
-    for turn in reversed(turns):
-        room -= len(turn.text)
+    kept: list[Group] = []
+    for group in reversed(groups):
+        room -= sum(_length(turn) for turn in group)
         if room < 0 and kept:
             break
-        kept.append(turn)
+        kept.append(group)
     return kept[::-1]
+
+
+def _length(turn: Turn) -> int:
+    return len(turn.text) + sum(len(call["function"]["arguments"]) for call in turn.tool_calls)
 
 
 def _options(run: Run, tools: Sequence[Json]) -> dict[str, Any]:
