@@ -3,10 +3,12 @@
 import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +19,7 @@ from capably.threads.mcp_client import McpClient, McpError, McpServer
 from capably.threads.settings import ThreadsSettings
 
 if TYPE_CHECKING:
-    from tests.threads.conftest import ScriptedModel, Service
+    from tests.threads.conftest import ScriptedModel, Serve, Service
 
 DOCUMENT = """
 ikanos: 1.0.0-beta5
@@ -237,3 +239,76 @@ async def test_what_is_no_server_is_told_as_such() -> None:
     async with McpClient() as client:
         with pytest.raises(McpError, match="it cannot be reached or understood"):
             await client.tools(McpServer("http://127.0.0.1:9/mcp"))
+
+
+SECRETS = ("key-of-the-harbour-4711", "header-of-the-harbour-4712")
+
+
+def test_the_secrets_of_a_server_are_sent_to_it_and_to_nobody_else(
+    serve: "Serve", model: "ScriptedModel", guarded: "tuple[str, list[Mapping[str, str]]]"
+) -> None:
+    service = serve(model_url=model.url)
+    url, asked = guarded
+    tool = _tool(url, require_approval="never", authorization=SECRETS[0], headers={"X-Harbour": SECRETS[1]})
+    model.play(**_calls("harbour_open", "{}"))
+    made = service.call("POST", "/assistants", {"model": "m", "tools": [tool]})
+    assistant = made.json["id"]
+    thread = service.thread("hi")
+    streamed = service.call("POST", f"/threads/{thread.id}/runs", {"assistant_id": assistant, "stream": True})
+    assert b"event: thread.run.completed" in streamed.body
+    assert {(told["authorization"], told["x-harbour"]) for told in asked} == {(f"Bearer {SECRETS[0]}", SECRETS[1])}
+    own = service.call("POST", "/threads/runs", {"assistant_id": assistant, "tools": [tool]})
+    run = service.ended(service.client.beta.threads.runs.list(thread.id).data[0])
+    assert service.call("POST", f"/assistants/{assistant}", {"tools": [tool]}).status == 200
+    odd = service.call(
+        "POST", "/assistants", {"model": "m", "tools": [tool | {"headers": {"X-Harbour": [SECRETS[1]]}}]}
+    )
+    assert odd.status == 400
+    base = f"/threads/{thread.id}"
+    reads = [f"/assistants/{assistant}", "/assistants", f"{base}/runs", f"{base}/runs/{run.id}", f"{base}/messages"]
+    reads += [f"{base}/runs/{run.id}/events", f"{base}/runs/{run.id}/steps"]
+    answers = [made, streamed, own, odd, *(service.call("GET", path) for path in reads)]
+    for answer in answers:
+        assert not [secret for secret in SECRETS if secret.encode() in answer.body]
+    for _, body in model.requests:
+        assert not [secret for secret in SECRETS if secret in json.dumps(body)]
+    with closing(sqlite3.connect(service.data / "threads.db")) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        kept = {name: repr(connection.execute(f'SELECT * FROM "{name}"').fetchall()) for name in tables}  # noqa: S608
+    holding = {name for name, rows in kept.items() if any(secret in rows for secret in SECRETS)}
+    assert "events" in tables
+    assert holding == {"assistants", "runs"}  # where they are asked with
+
+
+class _Guarded(BaseHTTPRequestHandler):
+    """A server of one tool that keeps the headers it was asked with."""
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        cast("Any", self.server).asked.append({name.lower(): value for name, value in self.headers.items()})
+        results = {
+            "tools/list": {"tools": [{"name": "open", "inputSchema": {"type": "object"}}]},
+            "tools/call": {"content": [{"type": "text", "text": "open"}]},
+        }
+        body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": results[request["method"]]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def guarded() -> "Iterator[tuple[str, list[Mapping[str, str]]]]":
+    """A server's address, and the headers of the requests it got."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Guarded) as server:
+        asked: list[Mapping[str, str]] = []
+        cast("Any", server).asked = asked
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/mcp", asked
+        server.shutdown()
+        thread.join()
