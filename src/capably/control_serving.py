@@ -59,7 +59,7 @@ class ControlServing:
         application: Application = self._server
         if neighbours is not None:
             application = ControlRelay(self._server, neighbours, _state_key(settings))
-        entrance = Entrance(with_metadata(application, plan, limits))
+        entrance = Entrance(with_metadata(application, limits, plan))
         self._listening = Listening(sock, entrance, settings.drain_s, tls)
         self._stack = AsyncExitStack()
 

@@ -78,19 +78,18 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What is served at one time. ``certificates`` are fingerprints of those that are shown, by address."""
+    """What is served at one time.
+
+    ``entries`` are what answers at each address, ``certificates`` the fingerprints of those that are shown there.
+    """
 
     number: int
     documents: tuple[Document, ...] = ()
     examined: tuple[Examined, ...] = ()
     backings: tuple[Backing, ...] = ()
     served: tuple[Served, ...] = ()
+    entries: Mapping[Address, Application] = field(default_factory=dict)
     certificates: Mapping[Address, str] = field(default_factory=dict)
-
-    @property
-    def entries(self) -> Mapping[Address, Application]:
-        """What answers at each address."""
-        return {item.address: item.entry for item in self.served if item.address is not None and item.entry is not None}
 
     @property
     def succeeding(self) -> tuple[Succeeding, ...]:

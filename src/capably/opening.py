@@ -42,6 +42,8 @@ def servers_of(document: Examined) -> tuple[ServerPlan, ...]:
 
 def address_of(server: ServerPlan, settings: Settings) -> Address:
     """Where a server listens: what the command line says, else what its document says, else on loopback."""
+    if settings.listen is not None:
+        return Address(settings.listen.host, settings.listen.port, "", settings.tls is not None)
     host, port = settings.host or server.address or "127.0.0.1", settings.ports.get(server.namespace, server.port)
     is_private = settings.tls is not None or server.tls is not None
     return Address(host, port, "" if port else server.namespace, is_private)
@@ -123,16 +125,26 @@ def _only_over_stdio(examined: Sequence[Examined], namespace: str) -> list[Exami
     return [replace(document, compiled=replace(document.compiled, plan=plan))]
 
 
+def _unfit(server: ServerPlan, settings: Settings) -> list[str]:
+    """Why a server cannot stand behind the one address of all."""
+    if server.tls is not None and settings.tls is None:
+        return [f"`{server.namespace}` is to speak https: with --listen, add --tls-cert FILE for all servers"]
+    return []
+
+
 def _check_clashes(examined: Sequence[Examined], settings: Settings) -> None:
     namespaces: dict[str, Examined] = {}
     addresses: dict[tuple[str, int], ServerPlan] = {}
-    problems = []
+    problems: list[str] = []
     for document in examined:
         for server in servers_of(document):
             earlier = namespaces.setdefault(server.namespace, document)
             if earlier is not document:
                 problems.append(f"{document.file} and {earlier.file} both have a server `{server.namespace}`")
             if server.over_stdio:
+                continue
+            if settings.listen is not None:
+                problems += _unfit(server, settings)
                 continue
             address = address_of(server, settings)
             other = addresses.setdefault((address.host, address.port), server)

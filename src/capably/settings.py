@@ -29,12 +29,21 @@ class ControlSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenSettings:
+    """The one address all servers are behind, each below its namespace."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How to serve: values for variables, ports by namespace, the address, limits.
 
-    ``host`` replaces the address of every server; ``ports`` replace single ports by the server's namespace. ``strict``
-    refuses a document that has any error, instead of serving what is sound. ``stdio`` names the one MCP server that is
-    served, over standard input and output (an empty name: the only one there is); ``None`` serves all as they say.
+    ``listen`` puts all servers behind one address. ``host`` replaces the address of every server; ``ports`` replace
+    single ports by the server's namespace. ``strict`` refuses a document that has any error, instead of serving what
+    is sound. ``stdio`` names the one MCP server that is served, over standard input and output (an empty name: the
+    only one there is); ``None`` serves all as they say.
     ``tls`` is shown by every server instead of what its document names. ``scripts`` says which scripts may run.
     ``drain_s`` is how long open requests may take to end when a server stops, ``patience_s`` how long those that were
     open when documents were reloaded may go on with the documents they began with, both in seconds. ``concurrency`` is
@@ -47,6 +56,7 @@ class Settings:
     given: Given = field(default_factory=Given)
     ports: Mapping[str, int] = field(default_factory=dict)
     host: str | None = None
+    listen: ListenSettings | None = None
     client: ClientLimits = field(default_factory=ClientLimits)
     limits: Limits = field(default_factory=Limits)
     drain_s: float = 10.0
@@ -67,6 +77,7 @@ def shown(settings: Settings) -> dict[str, Any]:
     control, tls = settings.control, settings.tls
     return {
         "host": settings.host,
+        "listen": None if settings.listen is None else {"host": settings.listen.host, "port": settings.listen.port},
         "ports": dict(settings.ports),
         "control": None if control is None else {"host": control.host, "port": control.port},
         "tls": None if tls is None else {"certificate": str(tls.certificate), "key": str(tls.key)},

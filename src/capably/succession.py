@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -29,9 +29,10 @@ from capably.relay import Neighbours, SessionRelay
 from capably.runtime import RunScript
 from capably.servers.desk import Desk
 from capably.servers.gatekeeper import with_metadata
-from capably.servers.http import Closing
+from capably.servers.http import Application, Closing, Limits
 from capably.servers.mcp_protocol import Protocol
 from capably.servers.mcp_state import Seal
+from capably.servers.prefixes import Mount, behind_prefixes, prefix_of
 from capably.settings import Settings
 from capably.stdio_serving import StdioServing
 from capably.telemetry import Telemetry
@@ -126,8 +127,24 @@ class Succession:
             self._examined,
             tuple(backings.values()),
             served,
+            self._entries(served),
             certificates,
         )
+
+    def _entries(self, served: Sequence[Served]) -> Mapping[Address, Application]:
+        """What answers at each address."""
+        if self._settings.listen is None:
+            return {item.address: item.entry for item in served if item.address and item.entry}
+        mounts: dict[Address, list[Mount]] = {}
+        for item in served:
+            if item.address is not None and item.entry is not None:
+                mounts.setdefault(item.address, []).append(Mount(item.plan, item.entry))
+        return {address: behind_prefixes(items, self._limits(address)) for address, items in mounts.items()}
+
+    def _limits(self, address: Address) -> Limits:
+        listening = self._process.listenings.get(address)
+        host = listening.host if listening is not None else self._sockets[address].getsockname()[0]
+        return replace(self._settings.limits, local_only=is_loopback(host))
 
     def _open(self, server: ServerPlan, address: Address) -> str:
         """See to the socket and the certificate of an address; the fingerprint of the latter."""
@@ -160,19 +177,18 @@ class Succession:
     def _served(self, server: ServerPlan, backing: Backing, address: Address | None) -> Served:
         if address is None:
             return Served(server, backing, None)
-        listening = self._process.listenings.get(address)
-        host = listening.host if listening is not None else self._sockets[address].getsockname()[0]
-        limits = replace(self._settings.limits, local_only=is_loopback(host))
+        limits = self._limits(address)
         before = self._before.application_of(server, address)
         wiring = Wiring(backing.runtime, backing.keeper, limits, self._process.seal, self._process.desk, before)
         application = SERVERS[server.kind](server, wiring)
         backing.keeper.prepare(server)
-        entry, telemetry = with_metadata(application, server, limits), self._process.telemetry
+        entry, telemetry = with_metadata(application, limits, server), self._process.telemetry
         if telemetry is not None:
             entry = telemetry.around(entry, server, title_of(backing.document))
         if self._process.neighbours is not None and server.kind is Kind.MCP:
             entry = SessionRelay(server.namespace, entry, self._process.neighbours, limits.body_bytes)
-        return Served(server, backing, address, "", application, entry)
+        prefix = prefix_of(server) if self._settings.listen is not None else ""
+        return Served(server, backing, address, prefix, application, entry)
 
     async def start(self) -> None:
         """Begin to answer where nobody did before: clients of new addresses are served from here on.
@@ -256,8 +272,10 @@ def bound_for(server: ServerPlan, address: Address, settings: Settings) -> socke
     Raises:
         CommandError: the address is taken or cannot be used.
     """
-    option = f"--port {server.namespace}=PORT"
-    return bound(address.host, address.port, named(server), option, is_shared=settings.seat is not None)
+    what, option = named(server), f"--port {server.namespace}=PORT"
+    if settings.listen is not None and server.kind is not Kind.CONTROL:
+        what, option = "the address of all servers", "--listen ADDR:PORT"
+    return bound(address.host, address.port, what, option, is_shared=settings.seat is not None)
 
 
 def tls_for(server: ServerPlan, settings: Settings) -> ssl.SSLContext | None:

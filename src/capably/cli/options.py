@@ -15,7 +15,7 @@ MAX_PORT = 65535
 
 if TYPE_CHECKING:
     from capably.scripts.governance import ScriptSwitches
-    from capably.settings import ControlSettings
+    from capably.settings import ControlSettings, ListenSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -152,13 +152,44 @@ def control_from(address: str | None, token_name: str | None) -> "ControlSetting
         if token_name is not None:
             raise CommandError("--control-token-env needs --control", "add --control PORT", exit_code=EXIT_USAGE)
         return None
-    host, colon, port = address.rpartition(":")
-    host = host.strip("[]") if colon else ""
-    if not port.isascii() or not port.isdigit() or int(port) > MAX_PORT or (":" in host and "[" not in address):
-        advice = "write --control 9090, 127.0.0.1:9090 or [::1]:9090"
-        raise CommandError(f"--control {address}: this is no address", advice, exit_code=EXIT_USAGE)
+    host, port = _address("--control", address, "9090")
     token = os.environ.get(token_name, "") if token_name is not None else ""
     if token_name is not None and not token:
         message = f"--control-token-env {token_name}: the variable is not set, or empty"
         raise CommandError(message, f"export {token_name}=... before serving", exit_code=EXIT_USAGE)
-    return ControlSettings(int(port), host or None, token)
+    return ControlSettings(port, host or None, token)
+
+
+def listen_from(address: str | None, *, is_alone: bool) -> "ListenSettings | None":
+    """The one address of all servers.
+
+    Args:
+        address: as it is written, ``None`` when each server has its own.
+        is_alone: whether nothing else says where servers listen.
+
+    Raises:
+        CommandError: the address is none, or something else says where servers listen.
+    """
+    from capably.settings import ListenSettings
+
+    if address is None:
+        return None
+    if not is_alone:
+        message = "--listen puts all servers behind one address"
+        raise CommandError(message, "leave --host, --port and --stdio out", exit_code=EXIT_USAGE)
+    host, port = _address("--listen", address, "8080")
+    return ListenSettings(host or "127.0.0.1", port)
+
+
+def _address(option: str, address: str, example: str) -> tuple[str, int]:
+    """The host, empty where none is written, and the port of an address.
+
+    Raises:
+        CommandError: it is none.
+    """
+    host, colon, port = address.rpartition(":")
+    host = host.strip("[]") if colon else ""
+    if not port.isascii() or not port.isdigit() or int(port) > MAX_PORT or (":" in host and "[" not in address):
+        advice = f"write {option} {example}, 127.0.0.1:{example} or [::1]:{example}"
+        raise CommandError(f"{option} {address}: this is no address", advice, exit_code=EXIT_USAGE)
+    return host, int(port)

@@ -19,6 +19,7 @@ from capably.cli.options import (
     finite,
     given_from,
     given_options,
+    listen_from,
     script_options,
     switches_from,
 )
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     "--tls-key", metavar="FILE", type=click.Path(path_type=Path), help="Its private key, when it is in another file."
 )
 @click.option("--host", metavar="ADDR", help="Address all servers listen on, instead of the document's.")
+@click.option(
+    "--listen",
+    metavar="[ADDR:]PORT",
+    help="One address for all servers, each below its namespace: http://ADDR:PORT/NAMESPACE.",
+)
 @click.option(
     "--stdio",
     is_flag=False,
@@ -83,6 +89,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     host: str | None,
+    listen: str | None,
     stdio: str | None,
     control: str | None,
     control_token: str | None,
@@ -111,7 +118,7 @@ def serve(
       capably serve fleet.yaml --set region=eu
       capably serve fleet.yaml --upstream registry=http://127.0.0.1:8000
       capably serve a.yaml b.yaml --port b-rest=8081
-      capably serve capabilities/ --watch
+      capably serve capabilities/ --watch --listen 8080
       capably serve --stdio fleet.yaml
       capably serve fleet.yaml --control 9090
     """
@@ -127,6 +134,7 @@ def serve(
         given=given_from(sets, upstreams),
         ports={**ports_from(ports), **(seat.ports if seat is not None else {})},
         host=host,
+        listen=listen_from(listen, is_alone=host is None and stdio is None and not ports),
         tls=_certificate(tls_cert, tls_key),
         stdio=stdio,
         strict=strict,

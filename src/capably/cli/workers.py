@@ -49,6 +49,8 @@ def check_workers(workers: int, settings: "Settings") -> None:
         raise CommandError("--workers needs Linux, which spreads connections over processes", advice)
     if settings.stdio is not None:
         raise CommandError("--stdio is served by one process", "leave --workers out", exit_code=EXIT_USAGE)
+    if settings.listen is not None and not settings.listen.port:
+        raise CommandError("--listen 0 is served by one process", "name a port", exit_code=EXIT_USAGE)
 
 
 @asynccontextmanager
@@ -64,6 +66,7 @@ async def supervised(
     from capably.opening import address_of, control_address, named, servers_of
     from capably.seat import STATE_KEY
     from capably.servers.desk import Listener
+    from capably.servers.prefixes import prefix_of
     from capably.supervisor import Place, Supervisor
 
     plans = [server for document in documents for server in servers_of(document)]
@@ -72,16 +75,23 @@ async def supervised(
     if control is not None:
         plans.append(control)
         addresses.append(control_address(control))
+    first = {at: server for server, at in reversed(list(zip(plans, addresses, strict=True)))}
     places = [
         Place(server.namespace, at.host, at.port, named(server), f"--port {server.namespace}=PORT")
-        for server, at in zip(plans, addresses, strict=True)
+        for at, server in first.items()
     ]
     # What one worker gives a client to keep, another may have to open.
     environ = {STATE_KEY: _state_key(), **os.environ}
     async with Supervisor(workers, places, sys.argv[1:], environ) as supervisor:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, supervisor.tell, signal.SIGHUP)
         yield [
-            Listener(server, at.host, supervisor.ports[server.namespace], (settings.tls or server.tls) is not None)
+            Listener(
+                server,
+                at.host,
+                supervisor.ports[first[at].namespace],
+                (settings.tls or server.tls) is not None,
+                prefix_of(server) if settings.listen is not None and server is not control else "",
+            )
             for server, at in zip(plans, addresses, strict=True)
         ]
 

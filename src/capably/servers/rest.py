@@ -126,14 +126,14 @@ class _RestServer:
 
     async def _describe(self, scope: Scope, send: Send, sent: Sent) -> None:
         """Answer from what the server says of itself; the document has no such path."""
-        path = scope["path"].removeprefix(root := scope.get("root_path", ""))
+        path = scope["path"]
         if not self._documents.has(path):
-            raise _not_found(scope["path"], self._paths)
+            raise _not_found(path, self._paths)
         asks_for_route(path, "GET")
         if scope["method"] == "OPTIONS":
             await send_body(send, 204, None, b"", (("allow", ALLOWED),))
             return
-        page = self._documents.page(path, scope["method"], root)
+        page = self._documents.page(path, scope["method"], scope.get("root_path", ""))
         outcome = Outcome(200, page.media_type, page.body, page.headers)
         await send_answer(send, outcome, Asked(scope["method"], sent, page.media_type, NO_CHOICE))
 

@@ -30,7 +30,7 @@ class AccessLog:
         route = entry.attributes.get(names.ROUTE)
         fields: dict[str, Any] = {
             "method": entry.attributes.get(names.METHOD, names.UNKNOWN),
-            "path": scope["path"][:_LONGEST],
+            "path": (scope.get("root_path", "") + scope["path"])[:_LONGEST],
             **({"route": route} if route else {}),
             "operation": tree.operation,
             "status": status or None,

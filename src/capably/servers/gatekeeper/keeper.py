@@ -131,7 +131,8 @@ def _with_secret(gate: SecretGate, scope: Scope) -> Principal:
 def _target(scope: Scope) -> str:
     """The target of the request line, byte for byte."""
     query = scope["query_string"]
-    return bytes(scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")
+    path = scope.get("root_path", "").encode() + scope["raw_path"]
+    return bytes(path + (b"?" + query if query else b"")).decode("latin-1")
 
 
 def _query(scope: Scope, name: str) -> str | None:

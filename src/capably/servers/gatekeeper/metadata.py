@@ -20,9 +20,9 @@ _PREFLIGHT: Final = (
 _FRESH: Final = (("cache-control", "max-age=300"),)
 
 
-def with_metadata(app: Application, server: ServerPlan, limits: Limits) -> Application:
-    """The application of a server, with the metadata that its OAuth gates need in front of it."""
-    gates = [server.gate, *(operation.gate for operation in server.operations)]
+def with_metadata(app: Application, limits: Limits, *servers: ServerPlan) -> Application:
+    """The application of servers, with the metadata that their OAuth gates need in front of it."""
+    gates = [gate for server in servers for gate in (server.gate, *(operation.gate for operation in server.operations))]
     documents = metadata_documents(gate for gate in gates if isinstance(gate, OAuthGate))
     if not documents:
         return app
