@@ -184,3 +184,42 @@ capability:
     )
     (file,) = show(document).ask("/console/sources.json").json["files"]
     assert file["lines"][6] == '      authentication: {type: bearer, token: ••••••••, name: "x"}'
+
+
+def test_a_short_secret_that_stands_in_names_by_chance_changes_no_names(show: "Show", upstream: "Upstream") -> None:
+    document = show(baseurl=upstream.address, AIMLAPI_API_KEY="runs").ask("/console/overview.json").json["documents"][0]
+    assert document["servers"][0]["namespace"] == REST
+    assert document["servers"][0]["operations"][1]["key"] == CREATE
+    assert document["servers"][0]["operations"][1]["example"]["headers"]["Authorization"] == "<hidden>"
+
+
+def test_what_is_long_is_written_once_for_each_generation(show: "Show", upstream: "Upstream") -> None:
+    console = show()
+    first = console.ask("/console/overview.json").body
+    assert console.ask("/console/overview.json").body == first
+    console.run(console.service.reload())
+    assert console.ask("/console/overview.json").json["generation"] == console.service.generation
+
+
+def test_fields_that_bear_the_names_of_ours_hide_their_secrets_all_the_same(show: "Show", tmp_path: Path) -> None:
+    document = tmp_path / "keys.yaml"
+    document.write_text(
+        """
+ikanos: 1.0.0-beta4
+binds: [{namespace: env, keys: {API_SECRET: API_SECRET}}]
+capability:
+  consumes:
+    - type: http
+      namespace: api
+      baseUri: http://127.0.0.1:9
+      resources:
+        - {name: r, path: /r, operations: [{name: send, method: POST, body: {type: json, data: {
+            key: '{{env.API_SECRET}}', name: '{{env.API_SECRET}}', lines: ['{{env.API_SECRET}}']}}}]}
+  exposes:
+    - {type: rest, namespace: rest, port: 0, resources: [{path: /r, operations: [
+        {method: POST, name: send, call: api.send}]}]}
+""".lstrip()
+    )
+    told = show(document, API_SECRET="s3cr3t-0123456789").ask("/console/overview.json")
+    assert b"s3cr3t" not in told.body
+    assert b"<API_SECRET>" in told.body

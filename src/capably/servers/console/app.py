@@ -3,6 +3,7 @@
 Whoever mounts it asks callers who they are, for everything but what :meth:`Console.is_public` names.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias
 
@@ -17,7 +18,7 @@ from capably.servers.console.assets import PAGE, SAFETY, send_asset
 from capably.servers.console.hiding import hidden, hide_of
 from capably.servers.console.overview import asked, key_of, overview
 from capably.servers.console.pulse import Reloads, pulse, trace_json, traces_json
-from capably.servers.console.sources import sources, verdict_json
+from capably.servers.console.sources import secrets_of, sources, verdict_json
 from capably.servers.console.trial import Trial
 from capably.servers.desk import Desk
 from capably.servers.http import Limits, Receive, Scope, Send, check_same_origin, read_body, send_body, until_answered
@@ -80,9 +81,12 @@ class Console:
         self._may_reload = may_reload
         self._reloads = Reloads(desk)
         self._trials: dict[str, Trial] = {}
-        self._reads: dict[str, Callable[[], Any]] = {
+        self._kept: dict[str, tuple[object, bytes]] = {}
+        self._long: dict[str, Callable[[], Any]] = {
             "overview.json": self._overview,
             "sources.json": lambda: sources(desk),
+        }
+        self._reads: dict[str, Callable[[], Any]] = {
             "pulse.json": lambda: pulse(desk, self._reloads, telemetry),
             "reloads.json": lambda: self._reloads.told(desk),
             "traces.json": lambda: traces_json(telemetry) if telemetry is not None else {"traces": None},
@@ -130,14 +134,24 @@ class Console:
             await self._does[name](scope, receive, send)
             return
         _check_method(path, is_reading=is_reading, allowed="GET, HEAD")
-        await _send_json(send, self._read(name), head=method == "HEAD")
+        body = await self._written(name) if name in self._long else _json(self._read(name))
+        await _send_json(send, body, head=method == "HEAD")
 
     async def _file(self, scope: Scope, send: Send, path: str) -> None:
         name = path.removeprefix(STATIC) if path != "/" else PAGE
         if name == _ACCESS:
-            await _send_json(send, asked(self._gate))
+            await _send_json(send, _json(asked(self._gate)))
         elif not await send_asset(scope, send, name):
             raise _missing(path)
+
+    async def _written(self, name: str) -> bytes:
+        """What is long and changes with what is served only: written once for it, beside the event loop."""
+        served = (self._desk.generation, tuple(item.is_started for item in self._desk.listeners))
+        known, body = self._kept.get(name, (None, b""))
+        if known != served:
+            body = await asyncio.to_thread(lambda: _json(self._long[name]()))
+            self._kept[name] = (served, body)
+        return body
 
     def _read(self, name: str) -> Any:
         read = self._reads.get(name)
@@ -208,14 +222,14 @@ class Console:
 
     async def _reload(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._body(scope, receive, dict)
-        await self._send_verdict(send, verdict_json(await self._desk.reload()))
+        await self._send_verdict(send, verdict_json(await self._desk.reload(), secrets_of(self._desk)))
 
     async def _validate(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._body(scope, receive, dict)
-        await self._send_verdict(send, verdict_json(await self._desk.validate()))
+        await self._send_verdict(send, verdict_json(await self._desk.validate(), secrets_of(self._desk)))
 
     async def _send_verdict(self, send: Send, told: Any) -> None:
-        await _send_json(send, hidden(told, hide_of(self._desk.documents)))
+        await _send_json(send, _json(hidden(told, hide_of(self._desk.documents))))
 
     async def _body(self, scope: Scope, receive: Receive, kind: type[Any]) -> Any:
         body = await read_body(scope, receive, self._limits.body_bytes)
@@ -236,6 +250,9 @@ def _check_method(path: str, *, is_reading: bool, allowed: str) -> None:
         raise Fault(405, "method-not-allowed", "The method is not allowed here", detail, headers=headers)
 
 
-async def _send_json(send: Send, value: Any, *, head: bool = False) -> None:
-    body = msgspec.json.encode(value, enc_hook=str)
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value, enc_hook=str)
+
+
+async def _send_json(send: Send, body: bytes, *, head: bool = False) -> None:
     await send_body(send, 200, "application/json", body, (*SAFETY, ("cache-control", "no-store")), head=head)

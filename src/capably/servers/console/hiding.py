@@ -1,7 +1,7 @@
 """What the console leaves out: values of secrets, wherever they stand, and headers that carry some."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from capably.servers.desk import Document
 from capably.telemetry.redaction import HIDDEN, SECRET_NAMES, Hide, Redactor, shown_url
@@ -13,14 +13,31 @@ def hide_of(documents: Iterable[Document]) -> Hide:
     return Redactor(variable for document in documents for variable in document.variables).hide
 
 
-def hidden(value: Any, hide: Hide) -> Any:
-    """A JSON value without secrets in its texts, names of fields included."""
+_NAMES: Final = frozenset(
+    {"key", "name", "namespace", "wire_name", "served_as", "server", "operation", "kind", "method", "type", "in"}
+    | {"file", "started_at", "loaded_at", "at", "code", "severity", "standing", "lines"}
+)
+"""Fields that identify things: no document can put a secret there, and a short one may stand in them by chance.
+
+Lines of documents are masked in place instead, so that columns stay.
+"""
+
+
+_FREE: Final = frozenset({"example", "input_schema", "schema", "sampling", "before", "after", "output"})
+"""Fields that hold what documents and callers make up: there, names mean nothing."""
+
+
+def hidden(value: Any, hide: Hide, names: frozenset[str] = _NAMES) -> Any:
+    """A JSON value without secrets in its texts, names of its fields included; fields of ``names`` stay as they are."""
     if isinstance(value, str):
         return hide(value)
     if isinstance(value, dict):
-        return {hide(str(key)): hidden(item, hide) for key, item in value.items()}
+        return {
+            hide(str(key)): item if key in names else hidden(item, hide, frozenset() if key in _FREE else names)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [hidden(item, hide) for item in value]
+        return [hidden(item, hide, names) for item in value]
     return value
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from capably.servers.console.hiding import hidden, hide_of
 from capably.servers.console.overview import moment
-from capably.servers.console.sources import verdict_json
+from capably.servers.console.sources import secrets_of, verdict_json
 from capably.servers.desk import Desk, Verdict
 from capably.telemetry.metrics import Distribution, Family
 from capably.telemetry.records import Span, Trace
@@ -58,9 +58,9 @@ class Reloads:
 
     def told(self, desk: Desk) -> Object:
         """All of them, the newest first."""
-        hide = hide_of(desk.documents)
+        hide, secrets = hide_of(desk.documents), secrets_of(desk)
         told = [
-            {"number": item.number, "at": moment(item.at), **verdict_json(item.verdict)}
+            {"number": item.number, "at": moment(item.at), **verdict_json(item.verdict, secrets)}
             for item in reversed(self._kept)
         ]
         return {"generation": desk.generation, "reloads": hidden(told, hide)}

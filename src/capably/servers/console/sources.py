@@ -11,6 +11,7 @@ from capably.document import Mapping as MappingNode
 from capably.document import Scalar, parse_document, walk
 from capably.expr.template import holes
 from capably.model.auth import SECRETS
+from capably.plan.variables import VariableKind
 from capably.servers.desk import Desk, Verdict
 
 Object: TypeAlias = dict[str, Any]
@@ -21,22 +22,35 @@ MOST_CHARACTERS: Final = 2_000_000
 _LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what the YAML reader counts as a line
 _SECRET_LINE: Final = re.compile(rf"\s*(?:- )?['\"]?(?:{'|'.join(SECRETS)})['\"]?\s*:\s*(\S.*)")
 _MASK: Final = "•"
+_LONG_ENOUGH: Final = 8
 
 
 def sources(desk: Desk) -> Object:
     """Every file of every document, with all findings."""
+    secrets = secrets_of(desk)
     return {
         "generation": desk.generation,
         "files": [
-            file_json(name, text, document.file) for document in desk.documents for name, text in document.texts.items()
+            file_json(name, text, document.file, secrets)
+            for document in desk.documents
+            for name, text in document.texts.items()
         ],
         "diagnostics": [diagnostic_json(item) for document in desk.documents for item in document.diagnostics],
     }
 
 
-def file_json(name: str, text: str, document: str) -> Object:
-    """A file: its lines, written-out secrets masked in place, so that columns stay."""
-    lines = _LINE_BREAK.split(text[:MOST_CHARACTERS])
+def secrets_of(desk: Desk) -> tuple[str, ...]:
+    """Values of secrets that stand nowhere by chance."""
+    known = (item for document in desk.documents for item in document.variables if item.kind is VariableKind.SECRET)
+    return tuple({item.value for item in known if item.value is not None and len(item.value) >= _LONG_ENOUGH})
+
+
+def file_json(name: str, text: str, document: str, secrets: Iterable[str]) -> Object:
+    """A file: its lines, secrets masked in place, so that columns stay."""
+    text = text[:MOST_CHARACTERS]
+    for value in secrets:
+        text = text.replace(value, _MASK * len(value))
+    lines = _LINE_BREAK.split(text)
     for span in _secrets(name, text):
         _mask(lines, span)
     return {
@@ -44,7 +58,7 @@ def file_json(name: str, text: str, document: str) -> Object:
         "shown": _shown(name),
         "document": document,
         "lines": lines,
-        "is_cut": len(text) > MOST_CHARACTERS,
+        "is_cut": len(text) == MOST_CHARACTERS,
     }
 
 
@@ -109,7 +123,7 @@ def _range(span: Span) -> Object:
     }
 
 
-def verdict_json(verdict: Verdict) -> Object:
+def verdict_json(verdict: Verdict, secrets: Iterable[str]) -> Object:
     """What became of a reload: what changed, or why it was refused, with the texts it was refused for."""
     texts = verdict.texts or {}
     mentioned = {item.span.file for item in verdict.diagnostics}
@@ -123,5 +137,5 @@ def verdict_json(verdict: Verdict) -> Object:
             for each in verdict.differences
         ],
         "diagnostics": [diagnostic_json(item) for item in verdict.diagnostics],
-        "files": [file_json(name, text, name) for name, text in texts.items() if name in mentioned],
+        "files": [file_json(name, text, name, secrets) for name, text in texts.items() if name in mentioned],
     }

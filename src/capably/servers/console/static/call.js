@@ -1,6 +1,6 @@
 // The page of one operation or tool: what it does, a form to try it, what happens upstream, and how others call it.
 
-import { fill, h } from "./dom.js";
+import { fill, h, wide } from "./dom.js";
 import { codeBox } from "./code.js";
 import { Exchange } from "./exchange.js";
 import { makeForm } from "./form.js";
@@ -95,7 +95,7 @@ function about(operation) {
 }
 
 function steps(flow, file) {
-  return h("div", { class: "wide" }, h("table", {},
+  return wide("Steps", h("table", {},
     h("thead", {}, h("tr", {}, ["Step", "Kind", "Does", "Waits for"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, flow.steps.map((step) => h("tr", {},
       h("th", { scope: "row" }, h("a", { href: lineAddress(file, step.line), class: "mono" }, step.name)),

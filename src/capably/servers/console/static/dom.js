@@ -88,3 +88,8 @@ export function roving(list, selector) {
   });
   settle(list.querySelector(`${selector}[aria-current]`) ?? list.querySelector(selector));
 }
+
+/** A place for something wide, such as a table: it scrolls by itself, with the keyboard as well. */
+export function wide(label, ...children) {
+  return h("div", { class: "wide", role: "region", "aria-label": label, tabindex: "0" }, ...children);
+}

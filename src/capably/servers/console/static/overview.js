@@ -1,7 +1,7 @@
 // The first page: what is served, how it fares, and how clients are connected.
 
 import { drawCharts } from "./charts.js";
-import { copyButton, fill, h } from "./dom.js";
+import { copyButton, fill, h, wide } from "./dom.js";
 import { method } from "./offers.js";
 import { clientPanel } from "./recipes.js";
 import { callAddress, lineAddress, store } from "./store.js";
@@ -57,7 +57,7 @@ function block(server) {
 
 function operations(server) {
   const noun = server.kind === "mcp" ? "Tool" : "Operation";
-  return h("div", { class: "wide" }, h("table", { class: "offer-table" },
+  return wide(`${noun}s of ${server.namespace}`, h("table", { class: "offer-table" },
     h("thead", {}, h("tr", {}, [noun, "What it does", "Effects"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, server.operations.map((operation) => h("tr", {},
       h("th", { scope: "row" }, h("a", { class: operation.method ? "call" : "mono", href: callAddress(server, operation) },
@@ -75,7 +75,7 @@ const COLUMNS = [
 
 /** What a server has beside operations. */
 function others(server) {
-  return COLUMNS.filter(([key]) => server[key].length).map(([key, title, cells]) => h("div", { class: "wide" },
+  return COLUMNS.filter(([key]) => server[key].length).map(([key, title, cells]) => wide(`${title} of ${server.namespace}`,
     h("table", { class: "offer-table" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, title), h("th", { scope: "col" }, "What it is"), h("th", { scope: "col" }, "More"))),
       h("tbody", {}, server[key].map((item) => {
@@ -86,7 +86,7 @@ function others(server) {
 }
 
 function upstreams(document) {
-  return h("section", { class: "block" }, h("h2", {}, "Upstreams"), h("div", { class: "wide" }, h("table", {},
+  return h("section", { class: "block" }, h("h2", {}, "Upstreams"), wide(`Upstreams of ${document.title}`, h("table", { class: "upstreams" },
     h("tbody", {}, Object.entries(document.upstreams).map(([name, url]) => h("tr", {},
       h("th", { scope: "row", class: "mono" }, name), h("td", { class: "mono" }, url)))))));
 }

@@ -1,7 +1,7 @@
 // What became of reloads: what changed, or why one was refused, with what is wrong beside the lines it is about.
 
 import { get, post } from "./api.js";
-import { announce, fill, h } from "./dom.js";
+import { announce, fill, h, wide } from "./dom.js";
 import { view, finding } from "./source.js";
 import { onPulse, store } from "./store.js";
 import { lookNow } from "./watching.js";
@@ -56,7 +56,7 @@ function shown(reload) {
     h("div", {},
       reload.reason ? h("div", { class: "told" }, h("p", {}, h("strong", {}, ticks(reload.reason))), reload.advice.map((text) => h("p", {}, ticks(text)))) : null,
       isRefused ? wrong(reload, errors) : null,
-      differences(reload.differences),
+      differences(reload),
       !reload.reason && !errors.length && !reload.differences.length ? h("p", { class: "soft" }, "Everything is as it was.") : null));
 }
 
@@ -68,9 +68,9 @@ function wrong(reload, errors) {
   }).concat(errors.filter((item) => !reload.files.some((file) => file.name === item.file)).map(finding));
 }
 
-function differences(all) {
+function differences({ differences: all, generation }) {
   if (!all.length) return null;
-  return h("div", { class: "wide" }, h("table", {},
+  return wide(`What differs in generation ${generation}`, h("table", {},
     h("thead", {}, h("tr", {}, ["What", "Before", "After"].map((text) => h("th", { scope: "col" }, text)))),
     h("tbody", {}, all.map((item) => h("tr", {}, h("th", { scope: "row", class: "mono" }, item.path), h("td", { class: "mono" }, value(item.before)), h("td", { class: "mono" }, value(item.after)))))));
 }

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { drawCharts } from "./charts.js";
-import { fill, h, s } from "./dom.js";
+import { fill, h, s, wide } from "./dom.js";
 import { method } from "./offers.js";
 import { onPulse, store } from "./store.js";
 import { count, duration, moment } from "./words.js";
@@ -53,7 +53,7 @@ function drawAll(place) {
 
 function table(traces) {
   const longest = Math.max(...traces.map((trace) => trace.ms));
-  return h("div", { class: "wide" }, h("table", { class: "traces" },
+  return wide("Traces", h("table", { class: "traces" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Time"), h("th", { scope: "col" }, "Operation"), h("th", { scope: "col" }, "Status"),
       h("th", { scope: "col", class: "number" }, "Spans"), h("th", { scope: "col", class: "number" }, "Took"), h("th", { scope: "col" }, h("span", { class: "unseen" }, "Length")))),
     h("tbody", {}, traces.map((trace) => h("tr", { "data-id": trace.id },

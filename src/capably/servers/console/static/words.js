@@ -50,9 +50,9 @@ export function asks({ scheme, place, name }) {
   return scheme === "apikey" ? `an API key in the ${place} ${name}` : `${scheme} authentication`;
 }
 
-/** A path or name that may be broken before its slashes and after its hyphens, and only there if it fits. */
+/** A path or name that may be broken before its slashes and after its hyphens and underscores, and only there if it fits. */
 export function breakable(text) {
-  return text.split(/(?=\/)|(?<=-)/).flatMap((part, at) => (at ? [h("wbr"), part] : [part]));
+  return text.split(/(?=\/)|(?<=[-_])/).flatMap((part, at) => (at ? [h("wbr"), part] : [part]));
 }
 
 /** A sentence whose words between backticks are code. */
