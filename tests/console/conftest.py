@@ -129,7 +129,7 @@ def show(upstream: "Upstream", key: str) -> Iterator[Show]:
         yield show
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: Playwright keeps an event loop running, beside which no other can run
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, driven by Playwright."""
     if CHROMIUM is None:
