@@ -60,7 +60,7 @@ def asks_a_function(name: str, chance: Random) -> Story:
     calls = [["look_up", json.dumps({"number": number})] for number in range(len(outputs))]
     say = _say(name, chance, outputs)
     events = (*BEGINNING, *CALLING, "run.requires_action", "step.completed", *AGAIN, *SAID, "run.completed")
-    return Story(name, ({"calls": calls}, say), "completed", events, _text(say, outputs), outputs)
+    return Story(name, (_call(calls, chance), say), "completed", events, _text(say, outputs), outputs)
 
 
 def asks_a_function_twice(name: str, chance: Random) -> Story:
@@ -69,7 +69,7 @@ def asks_a_function_twice(name: str, chance: Random) -> Story:
     say = _say(name, chance, outputs)
     once = (*CALLING, "run.requires_action", "step.completed", *AGAIN)
     events = (*BEGINNING, *once, *once, *SAID, "run.completed")
-    first, second = ({"calls": [["look_up", json.dumps({"number": number})]]} for number in range(2))
+    first, second = (_call([["look_up", json.dumps({"number": number})]], chance) for number in range(2))
     return Story(name, (first, second, say), "completed", events, _text(say, outputs), outputs)
 
 
@@ -77,7 +77,7 @@ def uses_tools(name: str, chance: Random) -> Story:
     """Calls of an MCP server, which the run makes by itself."""
     words = [f"{name}-word-{number}" for number in range(chance.choice((1, 2, 3)))]
     say = _say(name, chance, words)
-    calls = {"calls": [["free_echo", json.dumps({"word": word})] for word in words]}
+    calls = _call([["free_echo", json.dumps({"word": word})] for word in words], chance)
     events = (*BEGINNING, *CALLING, "step.completed", *SAID, "run.completed")
     return Story(name, (calls, say), "completed", events, _text(say, words))
 
@@ -86,7 +86,7 @@ def asks_for_approval(name: str, chance: Random) -> Story:
     """A call of an MCP server that waits for an approval."""
     words = [f"{name}-approved"]
     say = _say(name, chance, words)
-    calls = {"calls": [["asked_echo", json.dumps({"word": words[0]})]]}
+    calls = _call([["asked_echo", json.dumps({"word": words[0]})]], chance)
     events = (*BEGINNING, *CALLING, "run.requires_action", *AGAIN, "step.completed", *SAID, "run.completed")
     return Story(name, (calls, say), "completed", events, _text(say, words))
 
@@ -126,6 +126,10 @@ def stories(count: int, chance: Random) -> list[Story]:
     kinds, weights = zip(*KINDS, strict=True)
     chosen = chance.choices(kinds, weights, k=count)
     return [kind(f"{kind.__name__}-{number}", chance) for number, kind in enumerate(chosen)]
+
+
+def _call(calls: Sequence[Any], chance: Random) -> dict[str, Any]:
+    return {"calls": calls, "pause": chance.choice((0, 0, 0.03, 0.3))}
 
 
 def _say(name: str, chance: Random, outputs: Sequence[str] = ()) -> dict[str, Any]:

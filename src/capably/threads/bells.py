@@ -1,7 +1,8 @@
 """Telling whoever waits for a run that something about it is new: its log has grown, or it shall stop.
 
 A bell only wakes; what is new is read from the database. Within a process it rings at once. Between processes that
-share PostgreSQL it rings by NOTIFY, gathered for some milliseconds; whoever misses a ring looks again in a second.
+share PostgreSQL it rings by NOTIFY, gathered for some milliseconds. When the connection that carries rings was lost,
+everybody is woken once there is one again, and rings that could not be told are told then.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ log = logging.getLogger("capably.threads")
 CHANNEL = "capably_threads"
 GATHER = 0.01  # seconds
 RECONNECT = 1.0  # seconds
-LOOK_AGAIN = 1.0  # seconds after which a waiter looks by itself
+LOOK_AGAIN = 15.0  # seconds after which a waiter looks by itself, though nothing should be lost
 
 
 class Bells:
@@ -52,7 +53,7 @@ class Bells:
             event.set()
 
     def ring_all(self) -> None:
-        """Wake everybody: the service stops."""
+        """Wake everybody: the service stops, or rings may have been missed."""
         for run_id in list(self._waiting):
             self.ring_here(run_id)
 
@@ -63,6 +64,11 @@ class Bells:
         self._news.clear()
         told, self._told = list(self._told), set()
         return told
+
+    def tell_again(self, runs: list[str]) -> None:
+        """Tell the other processes what they could not be told."""
+        self._told.update(runs)
+        self._news.set()
 
 
 class Listening:
@@ -96,6 +102,7 @@ async def _hear(bells: Bells, url: URL) -> None:
     async def listen() -> None:
         async with await psycopg.AsyncConnection.connect(_conninfo(url), autocommit=True) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
+            bells.ring_all()  # for what was told while nobody listened
             async for notice in connection.notifies():
                 bells.ring_here(notice.payload)
 
@@ -109,9 +116,13 @@ async def _tell(bells: Bells, url: URL) -> None:
         async with await psycopg.AsyncConnection.connect(_conninfo(url), autocommit=True) as connection:
             while True:
                 told = await bells.next_told()
-                await connection.execute(
-                    "SELECT pg_notify(%s, run) FROM unnest(%s::text[]) AS run", (CHANNEL, told), prepare=True
-                )
+                try:
+                    await connection.execute(
+                        "SELECT pg_notify(%s, run) FROM unnest(%s::text[]) AS run", (CHANNEL, told), prepare=True
+                    )
+                except psycopg.Error:
+                    bells.tell_again(told)
+                    raise
 
     await _keep(notify)
 

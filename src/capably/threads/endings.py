@@ -1,15 +1,18 @@
 """How runs end: what is open is closed, the end is told, and the next run of the thread gets its turn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, select
 
 from capably.threads import events
-from capably.threads.narration import message_event, run_event, step_event
+from capably.threads.changes import change_run
+from capably.threads.database import Connection
+from capably.threads.events import Event
+from capably.threads.narration import message_event, step_event
 from capably.threads.objects import LastError, Message, MessageFault, Run, RunStep, text_part
-from capably.threads.rows import change_row
+from capably.threads.rows import change_row, insert_rows
 from capably.threads.tables import messages, runs, steps
 
 Ending = Literal["completed", "incomplete", "failed", "expired", "cancelled"]
@@ -41,20 +44,40 @@ FAULTS: dict[Ending, MessageFault] = {
 }
 
 
-async def end_run(connection: AsyncConnection, run: Run, fate: Fate, now: int) -> Run | None:
-    """End an unfinished run, in the open transaction; the run that waited for its thread, if any, is given."""
-    await _close(connection, run, fate, now)
-    ended = await change_row(connection, Run, runs, run.id, _values(run, fate, now))
-    await events.append(connection, run.id, [run_event(ended)])
+_OPEN_MESSAGES = select(messages.c.id, messages.c.turn).where(
+    messages.c.run_id == bindparam("run"), messages.c.status == "in_progress"
+)
+_OPEN_STEPS = (
+    select(steps.c.id).where(steps.c.run_id == bindparam("run"), steps.c.status == "in_progress").order_by(steps.c.seq)
+)
+_FIRST_WAITING = (
+    select(runs)
+    .where(runs.c.thread_id == bindparam("thread"), runs.c.waiting.is_(True))
+    .order_by(runs.c.seq)
+    .limit(1)
+    .with_for_update()
+)
+
+
+async def end_run(connection: Connection, run: Run, fate: Fate, now: int, told: Sequence[Event] = ()) -> Run | None:
+    """End an unfinished run, in the open transaction; the run that waited for its thread, if any, is given.
+
+    Args:
+        connection: a writing transaction.
+        run: as it is, but for `turn` and `spent`, which are recorded with the end.
+        fate: how it ends.
+        now: unix seconds.
+        told: what its last turn has to tell before; one that completes a run has closed all that was open.
+    """
+    closed = [] if fate.status == "completed" else await _close(connection, run, fate, now)
+    await change_run(connection, run.id, _values(run, fate, now), [*told, *closed])
     return None if run.waiting else await next_in_line(connection, run.thread_id, now)
 
 
-async def _close(connection: AsyncConnection, run: Run, fate: Fate, now: int) -> None:
+async def _close(connection: Connection, run: Run, fate: Fate, now: int) -> list[Event]:
     """Close the messages and steps that are open: a message first, then the step that wrote it."""
-    open_messages = select(messages.c.id, messages.c.turn).where(
-        messages.c.run_id == run.id, messages.c.status == "in_progress"
-    )
-    for row in (await connection.execute(open_messages)).all():
+    told: list[Event] = []
+    for row in (await connection.execute(_OPEN_MESSAGES, {"run": run.id})).all():
         text = await events.text_of(connection, run.id, row.turn)
         cut: dict[str, Any] = {
             "status": "incomplete",
@@ -63,15 +86,14 @@ async def _close(connection: AsyncConnection, run: Run, fate: Fate, now: int) ->
             "content": [text_part(text)] if text else [],
         }
         message = await change_row(connection, Message, messages, row.id, cut)
-        await events.append(connection, run.id, [message_event(message)])
-    open_steps = select(steps.c.id).where(steps.c.run_id == run.id, steps.c.status == "in_progress")
-    for step_id in (await connection.execute(open_steps.order_by(steps.c.seq))).scalars().all():
+        told.append(message_event(message))
+    for step_id in (await connection.execute(_OPEN_STEPS, {"run": run.id})).scalars().all():
         status = "completed" if fate.status == "incomplete" else fate.status
         closed: dict[str, Any] = {"status": status, f"{status}_at": now}
         if fate.error:
             closed["last_error"] = fate.error.model_dump()
-        step = await change_row(connection, RunStep, steps, step_id, closed)
-        await events.append(connection, run.id, [step_event(step)])
+        told.append(step_event(await change_row(connection, RunStep, steps, step_id, closed)))
+    return told
 
 
 def _values(run: Run, fate: Fate, now: int) -> dict[str, Any]:
@@ -87,6 +109,8 @@ def _values(run: Run, fate: Fate, now: int) -> dict[str, Any]:
         "status": fate.status,
         "required_action": None,
         "waiting": False,
+        "turn": run.turn,
+        "spent": run.spent.model_dump() if run.spent else None,
         "usage": run.spent.model_dump() if run.spent else None,
         "last_error": fate.error.model_dump() if fate.error else None,
         "held": None,
@@ -94,16 +118,15 @@ def _values(run: Run, fate: Fate, now: int) -> dict[str, Any]:
     }
 
 
-async def next_in_line(connection: AsyncConnection, thread_id: str, now: int) -> Run | None:
+async def next_in_line(connection: Connection, thread_id: str, now: int) -> Run | None:
     """Give a free thread to the run that has waited longest, with the messages it brings."""
-    waiting = select(runs).where(runs.c.thread_id == thread_id, runs.c.waiting.is_(True)).order_by(runs.c.seq)
-    row = (await connection.execute(waiting.limit(1).with_for_update())).mappings().first()
+    row = (await connection.execute(_FIRST_WAITING, {"thread": thread_id})).mappings().first()
     if row is None:
         return None
     following = Run.model_validate(dict(row))
     if following.held:
         added = [{"attachments": None, **values, "created_at": now, "completed_at": now} for values in following.held]
-        await connection.execute(insert(messages), added)
+        await insert_rows(connection, messages, added)
     lifetime = (following.expires_at or now) - following.created_at
     values = {"waiting": False, "held": None, "expires_at": now + lifetime}
     return await change_row(connection, Run, runs, following.id, values)

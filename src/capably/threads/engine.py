@@ -1,7 +1,8 @@
-"""Runs as durable workflows: DBOS records each move of a run and takes it up again after a crash.
+"""Runs as durable workflows: DBOS records what is to be executed and takes it up again after a crash.
 
-A leg of a run, from queued to its end or to `requires_action`, is one workflow named `<run id>.<leg>`; each move is
-one step of it. What a step does is safe to do again (`lifecycle`), because DBOS repeats the one a crash cut.
+A leg of a run, from queued to its end or to `requires_action`, is one workflow named `<run id>.<leg>`. It has no steps
+of its own: each move is recorded in the run's rows, by transactions that are safe to do again (`lifecycle`). A leg that
+is executed again passes the moves that are done, since each of them only gives the next one.
 
 DBOS is one per process, so is this engine.
 """
@@ -14,11 +15,13 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import Context
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from sqlalchemy import URL, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from capably.threads.database import BUSY_MS
 from capably.threads.moves import Move
@@ -29,10 +32,11 @@ log = logging.getLogger("capably.threads")
 
 QUEUE = "runs"
 POLL = 0.1  # seconds between two looks of a process into the shared queue
+FORGOTTEN_AT_ONCE = 100  # records deleted in one transaction
 THREADS = 16  # that write what DBOS records
-VERSION = "1"  # of the workflow below; executions of another version are left to processes of that version
+VERSION = "1"  # of the arguments below; executions of another version are left to processes of that version
 NAME = "capably-threads"
-# Once the moves of a workflow are told otherwise, VERSION changes.
+PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each further attempt at a move whose database failed
 
 _thinker: Thinker | None = None
 _working: set["asyncio.Task[Any]"] = set()
@@ -48,14 +52,21 @@ def _current() -> Thinker:
     return _thinker
 
 
-@DBOS.step(name="think", retries_allowed=True, max_attempts=5, interval_seconds=0.5)
-async def _think(run_id: str, leg: int, turn: str) -> Move | None:
-    return await _current().think(run_id, leg, int(turn))
+async def _next(run_id: str, leg: int, move: Move) -> Move | None:
+    """Execute a move and give the one after it."""
+    for pause in PAUSES:
+        try:
+            return await _execute(run_id, leg, move)
+        except SQLAlchemyError:
+            log.warning("%s cannot go on for now; trying again in %g seconds", run_id, pause, exc_info=True)
+            await asyncio.sleep(pause)
+    return await _execute(run_id, leg, move)
 
 
-@DBOS.step(name="act", retries_allowed=True, max_attempts=5, interval_seconds=0.5)
-async def _act(run_id: str, leg: int, call_id: str) -> Move | None:
-    return await _current().act(run_id, leg, call_id)
+async def _execute(run_id: str, leg: int, move: Move) -> Move | None:
+    kind, what = move
+    thinker = _current()
+    return await (thinker.think(run_id, leg, int(what)) if kind == "think" else thinker.act(run_id, leg, what))
 
 
 @DBOS.workflow(name="run", max_recovery_attempts=1000)
@@ -65,8 +76,7 @@ async def _leg(run_id: str, leg: int, move: Move | None) -> None:
         _working.add(task)
         task.add_done_callback(_working.discard)
     while move is not None:
-        kind, what = move
-        move = await (_think(run_id, leg, what) if kind == "think" else _act(run_id, leg, what))
+        move = await _next(run_id, leg, move)
 
 
 class Engine:
@@ -87,9 +97,9 @@ class Engine:
         """Execute a leg of a run soon, beginning with a move; one that comes after `stop` is left to the next start."""
         if self._stopping:
             return
-        # Perhaps asked for by a step of another run, whose end let this one have its thread. DBOS takes no workflow
-        # from a step, so it is not told of it; and whatever stops that step, this is not left half done: recorded,
-        # so that nobody else starts it, and never executed.
+        # Perhaps asked for by another run, whose end let this one have its thread: to DBOS it is nobody's child. And
+        # whatever stops whoever asked, this is not left half done: recorded, so that nobody else starts it, and never
+        # executed.
         starting = asyncio.create_task(self._start(run, move), context=Context())
         self._starting.add(starting)
         starting.add_done_callback(self._starting.discard)
@@ -127,12 +137,12 @@ class Engine:
             await asyncio.wait(self._starting)
         await _drain(seconds)
 
-    async def forget(self, run_ids: list[str]) -> None:
-        """Delete the records of runs that ended long ago."""
-        for run_id in run_ids:
-            found = await DBOS.list_workflows_async(
-                workflow_id_prefix=f"{run_id}.", load_input=False, load_output=False
-            )
+    async def forget(self, before: int) -> None:
+        """Delete the records of what ended before a time, in unix seconds."""
+        until = datetime.fromtimestamp(before, UTC).isoformat()
+        while found := await DBOS.list_workflows_async(
+            completed_before=until, limit=FORGOTTEN_AT_ONCE, load_input=False, load_output=False
+        ):
             await DBOS.delete_workflows_async([status.workflow_id for status in found])
 
 

@@ -11,11 +11,12 @@ import secrets
 import time
 from dataclasses import dataclass
 
-from sqlalchemy import URL, insert, select, update
+from sqlalchemy import URL, bindparam, insert, select, update
 
 from capably.threads.database import Database
 from capably.threads.tables import DEFAULT_TENANT, keys
 
+_LIVE = select(keys.c.digest, keys.c.tenant).where(keys.c.id == bindparam("key"), keys.c.revoked_at.is_(None))
 _KEY = re.compile(r"ck_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 
 
@@ -101,9 +102,8 @@ async def holder(database: Database, key: str) -> Holder | None:
     match = _KEY.fullmatch(key)
     if match is None:
         return None
-    async with database.read() as connection:
-        live = (keys.c.id == match.group(1)) & keys.c.revoked_at.is_(None)
-        known = (await connection.execute(select(keys.c.digest, keys.c.tenant).where(live))).first()
+    async with database.glance() as connection:
+        known = (await connection.execute(_LIVE, {"key": match.group(1)})).first()
     if known is None or not hmac.compare_digest(known.digest, _digest(key)):
         return None
     return Holder(match.group(1), known.tenant)

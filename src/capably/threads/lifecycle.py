@@ -9,16 +9,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, delete, select
 
 from capably.threads import events
 from capably.threads.bells import Bells
-from capably.threads.database import Database
+from capably.threads.changes import change_run
+from capably.threads.database import Connection, Database
 from capably.threads.endings import Fate, end_run, next_in_line
 from capably.threads.events import Event
-from capably.threads.moves import Move, next_move
-from capably.threads.narration import calling, delta, message_event, opening, run_event, step_delta, step_event
+from capably.threads.moves import Move, next_move, open_calls
+from capably.threads.narration import calling, delta, message_event, opening, step_delta, step_event
 from capably.threads.objects import ACTIVE, Json, Message, Run, RunStep, Usage, derived_id, text_part
 from capably.threads.rows import change_row, insert_row, run_row
 from capably.threads.saying import Kind, Word, kind_of
@@ -26,6 +26,23 @@ from capably.threads.tables import messages, runs, steps
 
 Clock = Callable[[], float]
 Ready = Callable[[Run, Move], Awaitable[None]]
+
+# Made once, see `rows`.
+_STANDING = select(runs.c.status, runs.c.attempt).where(runs.c.id == bindparam("run"))
+_STANDING_HELD = _STANDING.with_for_update()
+_SAID = (
+    select(messages).where(messages.c.thread_id == bindparam("thread")).order_by(messages.c.created_at, messages.c.seq)
+)
+_OF_THREAD = select(runs.c.id).where(runs.c.thread_id == bindparam("thread"))
+_CALLED = (
+    select(steps)
+    .where(steps.c.run_id.in_(_OF_THREAD), steps.c.type == "tool_calls", steps.c.status == "completed")
+    .order_by(steps.c.seq)
+)
+_WITHDRAWALS = [
+    delete(table).where(table.c.run_id == bindparam("run"), table.c.turn == bindparam("begun"))
+    for table in (messages, steps)
+]
 
 
 class InterruptedRunError(Exception):
@@ -55,6 +72,9 @@ class Thought:
 
     Attributes:
         text: its text, empty if it only called tools.
+        untold: the words of it that are not in the log yet.
+        begun: which kinds of words are in the log.
+        before: all the text said before the first call, if there is one.
         complete: the message is complete with that text already, because calls have followed it.
         calls: its calls, as they stand in a step's details.
         approvals: which of the calls wait for an approval.
@@ -63,6 +83,9 @@ class Thought:
     """
 
     text: str
+    untold: Sequence[Word]
+    begun: AbstractSet[Kind]
+    before: str
     complete: bool
     calls: Sequence[Json]
     approvals: dict[str, bool | None]
@@ -105,10 +128,11 @@ class Lifecycle:
             fate = Fate("cancelled") if run.status == "cancelling" else _spent(run)
             if fate is not None:
                 following = await end_run(connection, run, fate, self.now)
-            elif run.turn > turn or await _open_calls(connection, run):
+            elif run.turn > turn or (run.attempt and await open_calls(connection, run)):
                 return await next_move(connection, run, self.now)
             else:
-                await _withdraw(connection, run_id, turn)
+                if run.attempt:  # it was taken up before, so something may be left of that
+                    await _withdraw(connection, run_id, turn)
                 work = await _work(connection, await self._take_up(connection, run))
         await self._tell(run_id, following)
         return work
@@ -124,19 +148,18 @@ class Lifecycle:
                 following = await end_run(connection, run, Fate("cancelled"), self.now)
             else:
                 run = await self._take_up(connection, run)
-                step = await _open_calls(connection, run)
+                step = await open_calls(connection, run)
                 calls = step.step_details["tool_calls"] if step else []
                 found = next((call for call in calls if call["id"] == call_id and call["output"] is None), None)
                 return await next_move(connection, run, self.now) if found is None else (run, found)
         await self._tell(run_id, following)
         return None
 
-    async def _take_up(self, connection: AsyncConnection, run: Run) -> Run:
+    async def _take_up(self, connection: Connection, run: Run) -> Run:
         values = {"status": "in_progress", "started_at": run.started_at or self.now, "attempt": run.attempt + 1}
-        taken = await change_row(connection, Run, runs, run.id, values)
         if run.status == "queued":
-            await events.append(connection, run.id, [run_event(taken)])
-        return taken
+            return await change_run(connection, run.id, values)
+        return await change_row(connection, Run, runs, run.id, values)
 
     async def say(self, run: Run, words: Sequence[Word], *, begun: AbstractSet[Kind], text: str) -> None:
         """Tell words of the current turn: text of its message, and calls of tools.
@@ -154,21 +177,28 @@ class Lifecycle:
             InterruptedRunError: if the execution has to stop.
         """
         async with self._database.write() as connection:
-            await _hold(connection, run)
-            told: list[Event] = []
-            for word in words:
-                fresh = kind_of(word) not in begun
-                begun = begun | {kind_of(word)}
-                if isinstance(word, str):
-                    told += await self._open_message(connection, run) if fresh else []
-                    told.append(delta(derived_id("msg", run.id, run.turn), word, first=fresh))
-                else:
-                    told += await self._open_calls(connection, run, text) if fresh else []
-                    told.append(step_delta(_step_id(run, "tool_calls"), word))
+            await _keep(connection, run)
+            told = await self._said(connection, run, words, begun, text)
             await events.append(connection, run.id, told, turn=run.turn)
         self._bells.ring(run.id)
 
-    async def _open_message(self, connection: AsyncConnection, run: Run) -> list[Event]:
+    async def _said(
+        self, connection: Connection, run: Run, words: Sequence[Word], begun: AbstractSet[Kind], text: str
+    ) -> list[Event]:
+        """The events of words, with those of the steps that begin with them."""
+        told: list[Event] = []
+        for word in words:
+            fresh = kind_of(word) not in begun
+            begun = begun | {kind_of(word)}
+            if isinstance(word, str):
+                told += await self._open_message(connection, run) if fresh else []
+                told.append(delta(derived_id("msg", run.id, run.turn), word, first=fresh))
+            else:
+                told += await self._open_calls(connection, run, text) if fresh else []
+                told.append(step_delta(_step_id(run, "tool_calls"), word))
+        return told
+
+    async def _open_message(self, connection: Connection, run: Run) -> list[Event]:
         message_id = derived_id("msg", run.id, run.turn)
         details = {"type": "message_creation", "message_creation": {"message_id": message_id}}
         step = await self._new_step(connection, run, "message_creation", details)
@@ -188,7 +218,7 @@ class Lifecycle:
         }
         return opening(step, await insert_row(connection, Message, messages, values))
 
-    async def _open_calls(self, connection: AsyncConnection, run: Run, text: str) -> list[Event]:
+    async def _open_calls(self, connection: Connection, run: Run, text: str) -> list[Event]:
         done = await self._complete_message(connection, run, text, None) if text else []
         step = await self._new_step(connection, run, "tool_calls", {"type": "tool_calls", "tool_calls": []})
         return [*done, *calling(step)]
@@ -203,24 +233,26 @@ class Lifecycle:
         async with self._database.write() as connection:
             run = await _hold(connection, run)
             spent = run.spent + thought.usage if run.spent and thought.usage else thought.usage or run.spent
-            counted = spent.model_dump() if spent else None
-            if thought.text and not thought.complete and not (thought.fate and thought.fate.fault):
+            after = run.model_copy(update={"turn": run.turn + 1, "spent": spent})
+            told = await self._said(connection, run, thought.untold, thought.begun, thought.before)
+            cut = thought.fate is not None and thought.fate.fault is not None
+            if thought.text and not thought.complete and not cut:
                 usage = None if thought.calls else thought.usage
-                done = await self._complete_message(connection, run, thought.text, usage)
-                await events.append(connection, run.id, done, turn=run.turn)
-            if thought.calls:
-                await _record_calls(connection, run, thought)
-            run = await change_row(connection, Run, runs, run.id, {"turn": run.turn + 1, "spent": counted})
-            if thought.fate:
-                following = await end_run(connection, run, thought.fate, self.now)
+                told += await self._complete_message(connection, run, thought.text, usage)
+            if thought.fate is None or cut:  # what is cut is closed with the text that the log has
+                await events.append(connection, run.id, told, turn=run.turn)
+                told = []
+            if thought.fate is not None:
+                following = await end_run(connection, after, thought.fate, self.now, told)
             else:
-                move = await next_move(connection, run, self.now)
+                await _record_calls(connection, run, thought)
+                counted = spent.model_dump() if spent else None
+                await change_row(connection, Run, runs, run.id, {"turn": after.turn, "spent": counted})
+                move = await next_move(connection, after, self.now)
         await self._tell(run.id, following)
         return move
 
-    async def _complete_message(
-        self, connection: AsyncConnection, run: Run, text: str, usage: Usage | None
-    ) -> list[Event]:
+    async def _complete_message(self, connection: Connection, run: Run, text: str, usage: Usage | None) -> list[Event]:
         """Complete the message of a turn, and the step that wrote it."""
         values = {"status": "completed", "completed_at": self.now, "content": [text_part(text)]}
         message = await change_row(connection, Message, messages, derived_id("msg", run.id, run.turn), values)
@@ -229,7 +261,7 @@ class Lifecycle:
         step = await change_row(connection, RunStep, steps, _step_id(run, "message_creation"), done)
         return [message_event(message), step_event(step)]
 
-    async def _new_step(self, connection: AsyncConnection, run: Run, kind: Kind, details: Json) -> RunStep:
+    async def _new_step(self, connection: Connection, run: Run, kind: Kind, details: Json) -> RunStep:
         values = {
             "id": _step_id(run, kind),
             "tenant": run.tenant,
@@ -252,7 +284,7 @@ class Lifecycle:
         """
         async with self._database.write() as connection:
             run = await _hold(connection, run)
-            step = await _open_calls(connection, run)
+            step = await open_calls(connection, run)
             if step is None:
                 raise InterruptedRunError(cancelling=False)
             given = {"output": output} | ({"error": error} if error else {})
@@ -294,9 +326,8 @@ class Lifecycle:
 
     async def must_stop(self, run: Run) -> bool | None:
         """Whether an execution has to stop: None if not, else whether the run is to be cancelled."""
-        columns = (runs.c.status, runs.c.attempt)
-        async with self._database.read() as connection:
-            row = (await connection.execute(select(*columns).where(runs.c.id == run.id))).first()
+        async with self._database.glance() as connection:
+            row = (await connection.execute(_STANDING, {"run": run.id})).first()
         if row is not None and (row.status, row.attempt) == ("in_progress", run.attempt):
             return None
         return row is not None and row.status == "cancelling"
@@ -321,7 +352,7 @@ def _spent(run: Run) -> Fate | None:
     return None
 
 
-async def _hold(connection: AsyncConnection, run: Run) -> Run:
+async def _hold(connection: Connection, run: Run) -> Run:
     """The run as it is now, held until the transaction ends, if this execution may still write."""
     found = await run_row(connection, run.id)
     if found is None or found.status != "in_progress" or found.attempt != run.attempt:
@@ -329,22 +360,24 @@ async def _hold(connection: AsyncConnection, run: Run) -> Run:
     return found
 
 
-async def _withdraw(connection: AsyncConnection, run_id: str, turn: int) -> None:
+async def _keep(connection: Connection, run: Run) -> None:
+    """Hold the run until the transaction ends, if this execution may still write."""
+    row = (await connection.execute(_STANDING_HELD, {"run": run.id})).first()
+    if row is None or (row.status, row.attempt) != ("in_progress", run.attempt):
+        raise InterruptedRunError(cancelling=row is not None and row.status == "cancelling")
+
+
+async def _withdraw(connection: Connection, run_id: str, turn: int) -> None:
     """Take back what an earlier try of a turn has left."""
     await events.withdraw(connection, run_id, turn)
-    for table in (messages, steps):
-        await connection.execute(delete(table).where(table.c.run_id == run_id, table.c.turn == turn))
+    for withdrawal in _WITHDRAWALS:
+        await connection.execute(withdrawal, {"run": run_id, "begun": turn})
 
 
-async def _work(connection: AsyncConnection, run: Run) -> Work:
-    asked = select(messages).where(messages.c.thread_id == run.thread_id)
-    rows = (await connection.execute(asked.order_by(messages.c.created_at, messages.c.seq))).mappings()
+async def _work(connection: Connection, run: Run) -> Work:
+    rows = (await connection.execute(_SAID, {"thread": run.thread_id})).mappings()
     said = tuple(Message.model_validate(dict(row)) for row in rows)
-    of_thread = select(runs.c.id).where(runs.c.thread_id == run.thread_id)
-    made = select(steps).where(
-        steps.c.run_id.in_(of_thread), steps.c.type == "tool_calls", steps.c.status == "completed"
-    )
-    called = (await connection.execute(made.order_by(steps.c.seq))).mappings()
+    called = (await connection.execute(_CALLED, {"thread": run.thread_id})).mappings()
     return Work(run, said, tuple(RunStep.model_validate(dict(row)) for row in called))
 
 
@@ -352,7 +385,7 @@ def _step_id(run: Run, kind: Kind) -> str:
     return derived_id("step", run.id, 2 * run.turn + (kind == "tool_calls"))
 
 
-async def _record_calls(connection: AsyncConnection, run: Run, thought: Thought) -> None:
+async def _record_calls(connection: Connection, run: Run, thought: Thought) -> None:
     """Keep the calls of a turn, which have all been told."""
     values = {
         "step_details": {"type": "tool_calls", "tool_calls": list(thought.calls)},
@@ -360,10 +393,3 @@ async def _record_calls(connection: AsyncConnection, run: Run, thought: Thought)
         "usage": thought.usage.model_dump() if thought.usage else None,
     }
     await change_row(connection, RunStep, steps, _step_id(run, "tool_calls"), values)
-
-
-async def _open_calls(connection: AsyncConnection, run: Run) -> RunStep | None:
-    """The calls of an earlier turn that are not all made; those of the current one are still being said."""
-    open_steps = (steps.c.type == "tool_calls") & (steps.c.status == "in_progress") & (steps.c.turn < run.turn)
-    row = (await connection.execute(select(steps).where(steps.c.run_id == run.id, open_steps))).mappings().first()
-    return None if row is None else RunStep.model_validate(dict(row))

@@ -6,26 +6,37 @@ leg: the run is over, or waits. Moves are results of workflow steps, so they are
 
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import bindparam, select
 
 from capably.threads import events
-from capably.threads.narration import run_event, step_event
+from capably.threads.changes import change_run
+from capably.threads.database import Connection
+from capably.threads.narration import step_event
 from capably.threads.objects import Json, Run, RunStep
 from capably.threads.prompt import call_output
 from capably.threads.rows import change_row
-from capably.threads.tables import runs, steps
+from capably.threads.tables import steps
 
 Move = tuple[str, str]
+_CALLING = select(steps).where(
+    steps.c.run_id == bindparam("run"),
+    steps.c.type == "tool_calls",
+    steps.c.status == "in_progress",
+    steps.c.turn < bindparam("now"),
+)
 
 
-async def next_move(connection: AsyncConnection, run: Run, now: int) -> Move | None:
+async def open_calls(connection: Connection, run: Run) -> RunStep | None:
+    """The calls of an earlier turn that are not all made; those of the current one are still being said."""
+    row = (await connection.execute(_CALLING, {"run": run.id, "now": run.turn})).mappings().first()
+    return None if row is None else RunStep.model_validate(dict(row))
+
+
+async def next_move(connection: Connection, run: Run, now: int) -> Move | None:
     """The next move of a run, in the open transaction, which is changed to waiting for its caller if that is it."""
-    found = select(steps).where(steps.c.run_id == run.id, steps.c.type == "tool_calls", steps.c.status == "in_progress")
-    row = (await connection.execute(found)).mappings().first()
-    if row is None:
+    step = await open_calls(connection, run)
+    if step is None:
         return ("think", str(run.turn))
-    step = RunStep.model_validate(dict(row))
     if call := to_make(step):
         return ("act", call["id"])
     if waiting := required_action(step):
@@ -65,7 +76,6 @@ def _without_output(call: Json) -> Json:
     return {name: value for name, value in call.items() if name != "output"}
 
 
-async def _require(connection: AsyncConnection, run: Run, action: Json) -> None:
+async def _require(connection: Connection, run: Run, action: Json) -> None:
     values: dict[str, Any] = {"status": "requires_action", "required_action": action}
-    required = await change_row(connection, Run, runs, run.id, values)
-    await events.append(connection, run.id, [run_event(required)])
+    await change_run(connection, run.id, values)

@@ -3,15 +3,15 @@
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from capably.threads.bodies import ListQuery
+from capably.threads.database import Connection
 from capably.threads.errors import unknown_cursor
 from capably.threads.objects import Item, Page
 
 
 async def page(
-    connection: AsyncConnection, kind: type[Item], table: Table, within: ColumnElement[bool], query: ListQuery
+    connection: Connection, kind: type[Item], table: Table, within: ColumnElement[bool], query: ListQuery
 ) -> Page[Item]:
     """The page a query asks for.
 
@@ -50,7 +50,7 @@ async def page(
 
 
 async def _place(
-    connection: AsyncConnection, table: Table, within: ColumnElement[bool], param: str, identity: str
+    connection: Connection, table: Table, within: ColumnElement[bool], param: str, identity: str
 ) -> tuple[Any, ...]:
     found = select(table.c.created_at, table.c.seq).where(within, table.c.id == identity)
     row = (await connection.execute(found)).first()

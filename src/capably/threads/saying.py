@@ -1,10 +1,11 @@
 """What the model says in one turn, as it grows: text, and calls of tools piece by piece.
 
-While one transaction tells some of it, what follows gathers, so a fast model costs few transactions and a slow one is
-told at once.
+The first of it is told at once. What follows gathers for a moment, and while a transaction tells some of it, so that
+a fast model costs few transactions. What has not been told when the turn ends is told by what concludes it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from capably.threads.responder import CallPiece, ModelError
 from capably.threads.toolbox import Offered
 
 MAX_CALLS = 128  # of one turn
+GATHER = 0.02  # seconds
 Word = str | Json  # some more text, or what is new of a call, as an event tells it
 Kind = Literal["message_creation", "tool_calls"]  # the type of the step that a word belongs to
 
@@ -84,17 +86,29 @@ class Saying:
         self._offered = offered
         self._turn = turn
         self._said: list[str] = []
-        self._before: str | None = None  # the text said before the first call
+        self._before: str | None = None
         self._length = 0
         self._calls: dict[int, _Call] = {}
         self._untold: list[Word] = []
         self._news = asyncio.Event()
-        self._closed = False
+        self._over = asyncio.Event()
+        self._stopped = False
+        self.begun: AbstractSet[Kind] = frozenset()  # the kinds of words in the log
 
     @property
     def text(self) -> str:
         """All text so far."""
         return "".join(self._said)
+
+    @property
+    def before(self) -> str:
+        """The text said before the first call, empty if there is none."""
+        return self._before or ""
+
+    @property
+    def untold(self) -> Sequence[Word]:
+        """The words that are not in the log."""
+        return tuple(self._untold)
 
     @property
     def complete(self) -> bool:
@@ -144,26 +158,36 @@ class Saying:
             self._add(call.more(piece.arguments, self._offered))
 
     def _add(self, word: Word) -> None:
-        self._untold.append(word)
+        if self._untold and isinstance(word, str) and isinstance(last := self._untold[-1], str):
+            self._untold[-1] = last + word
+        else:
+            self._untold.append(word)
         self._news.set()
+
+    async def stop(self, telling: "asyncio.Task[None]") -> None:
+        """Let what is being told come into the log, and tell no more."""
+        self._stopped = True
+        await self.told(telling)
 
     async def told(self, telling: "asyncio.Task[None]") -> None:
         """Until all that was said is in the log."""
-        self._closed = True
+        self._over.set()
         self._news.set()
         await telling
 
     async def keep_telling(self) -> None:
         """Tell what is said, until it is over."""
-        begun: AbstractSet[Kind] = frozenset()
         while True:
             await self._news.wait()
             self._news.clear()
-            words, self._untold = self._untold, []
+            words = [] if self._stopped else self._untold
             if words:
-                await self._tell(words, begun=begun, text=self._before or "")
-                begun = begun | {kind_of(word) for word in words}
-            elif self._closed:
+                self._untold = []
+                await self._tell(words, begun=self.begun, text=self.before)
+                self.begun |= {kind_of(word) for word in words}
+            elif self._over.is_set():
                 return
-            if self._closed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._over.wait(), GATHER)
+            if self._over.is_set():
                 self._news.set()

@@ -12,6 +12,7 @@ from capably.threads.bells import Bells, connected
 from capably.threads.database import Database, DirectoryLock, locate
 from capably.threads.dialect import Aimlapi
 from capably.threads.engine import Engine, running_engine
+from capably.threads.forgetting import Forgetting
 from capably.threads.guard import Guard
 from capably.threads.keys import holder
 from capably.threads.lifecycle import Lifecycle
@@ -72,13 +73,20 @@ class Service:
             await stack.enter_async_context(self._toolbox_client)
             engine = running_engine(self.database.url, self._thinker, at_once=settings.runs_at_once)
             self._engine = await stack.enter_async_context(engine)
+            forgetting = Forgetting(
+                self.database,
+                self._engine,
+                time.time,
+                keep_events=settings.keep_events,
+                keep_threads=settings.keep_threads,
+            )
             upkeep = Upkeep(
                 self.database,
                 self.lifecycle,
                 self._engine,
                 self.bells,
                 pause=settings.patrol,
-                keep_events=settings.keep_events,
+                forgetting=forgetting,
             )
             await stack.enter_async_context(upkeep)
             yield Works(self._office, self._engine, self.bells, self.streams)

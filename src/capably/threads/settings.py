@@ -47,6 +47,8 @@ class ThreadsSettings:
         drain: seconds a stopping service waits for the runs it executes; what is left is finished after a restart.
         patrol: seconds between two looks for overdue runs and for runs nobody executes.
         keep_events: seconds for which the events of an ended run can be read again.
+        keep_threads: seconds after which a thread that gets neither messages nor runs is deleted with all that
+            belongs to it; None means never.
         max_body: bytes a request body may have.
         rate: requests a key may make in a minute; None means any number.
         allow_mcp: beginnings of the addresses of MCP servers that runs may ask. On loopback, servers on loopback
@@ -59,10 +61,11 @@ class ThreadsSettings:
     models: tuple[ModelSettings, ...] = ()
     dialect: Dialect = "openai"
     run_lifetime: int = 600
-    runs_at_once: int = 16
+    runs_at_once: int = 64
     drain: float = 2.0
     patrol: float = 15.0
     keep_events: int = 24 * 3600
+    keep_threads: int | None = None
     max_body: int = 1024 * 1024
     rate: int | None = None
     allow_mcp: tuple[str, ...] = ()

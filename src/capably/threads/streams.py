@@ -5,18 +5,19 @@ import json
 import time
 from collections.abc import AsyncIterator
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from capably.threads.bells import Bells
 from capably.threads.database import Database
 from capably.threads.errors import error_body
-from capably.threads.events import DONE, read_after
+from capably.threads.events import DONE, Logged, read_after
 from capably.threads.objects import ACTIVE
 from capably.threads.tables import runs
 
-KEEP_ALIVE = 15.0  # seconds of silence after which a comment is sent, so that proxies keep the connection
+KEEP_ALIVE = 14.0  # seconds of silence after which a comment is sent, so that proxies keep the connection
 _WORDS = "The service had to leave this run for now. It is kept and goes on later; read it by its id."
 INTERRUPTED = f"event: error\ndata: {json.dumps(error_body(500, _WORDS, code='run_interrupted'))}\n\n".encode()
+_STATUS = select(runs.c.status).where(runs.c.id == bindparam("run"))
 
 
 class Streams:
@@ -43,11 +44,12 @@ class Streams:
         with self._bells.listen(run_id) as bell:
             while True:
                 over, found = await self._look(run_id, after)
-                for number, data in found:
-                    yield data
-                    after = number
-                if over:
+                if found:
+                    after = found[-1].number
+                    yield b"".join(event.encode() for event in found) + (DONE if over else b"")
+                elif over:
                     yield DONE
+                if over:
                     return
                 if self._stopping.is_set():
                     yield INTERRUPTED
@@ -60,14 +62,19 @@ class Streams:
                     yield b": the run goes on\n\n"
                 await bell.wait()
 
-    async def _look(self, run_id: str, after: int) -> tuple[bool, list[tuple[int, bytes]]]:
+    async def _look(self, run_id: str, after: int) -> tuple[bool, list[Logged]]:
         """What is new, and whether nothing more comes for now."""
-        async with self._database.read() as connection:
-            found = await read_after(connection, run_id, after)
-            if found:
-                over = found[-1].pause
-            else:
-                asked = select(runs.c.status).where(runs.c.id == run_id)
-                status = (await connection.execute(asked)).scalar()
-                over = status not in ACTIVE or status == "requires_action"
-        return over, [(event.number, event.encode()) for event in found]
+        found = await self._after(run_id, after)
+        if found:
+            return found[-1].pause, found
+        async with self._database.glance() as connection:
+            status = (await connection.execute(_STATUS, {"run": run_id})).scalar()
+        if status in ACTIVE and status != "requires_action":
+            return False, found
+        # It may have come to this after the first look at the log.
+        found = await self._after(run_id, after)
+        return not found or found[-1].pause, found
+
+    async def _after(self, run_id: str, number: int) -> list[Logged]:
+        async with self._database.glance() as connection:
+            return await read_after(connection, run_id, number)

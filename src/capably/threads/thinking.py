@@ -127,7 +127,7 @@ class Thinker:
         telling = asyncio.create_task(saying.keep_telling())
         try:
             end = await self._listen(prompt, saying, telling)
-            await saying.told(telling)
+            await saying.stop(telling)
         except ModelError:
             await saying.told(telling)
             raise
@@ -155,24 +155,23 @@ class Thinker:
 
 def _thought(saying: Saying, end: End, offered: Offered) -> Thought:
     """What a turn comes to, out of all it said."""
-    text = saying.text
     if end.reason == "content_filter":
         error = LastError(code="server_error", message="The model endpoint's content filter stopped the reply.")
-        return Thought(text, saying.complete, (), {}, Fate("failed", error, fault="content_filter"), end.usage)
+        return _ending(saying, Fate("failed", error, fault="content_filter"), end)
     if end.reason == "length":
-        return Thought(
-            text,
-            saying.complete,
-            (),
-            {},
-            Fate("incomplete", limit="max_completion_tokens", fault="max_tokens"),
-            end.usage,
-        )
+        return _ending(saying, Fate("incomplete", limit="max_completion_tokens", fault="max_tokens"), end)
     if made := saying.calls():
         approvals: dict[str, bool | None] = {
             call["id"]: None for call in made if call["type"] == "mcp" and offered.needs_approval(call["called"])
         }
-        return Thought(text, saying.complete, made, approvals, None, end.usage)
-    if not text:
+        rest = (saying.untold, saying.begun, saying.before, saying.complete)
+        return Thought(saying.text, *rest, made, approvals, None, end.usage)
+    if not saying.text:
         raise ModelError("server_error", "The model ended its reply without any text.")
-    return Thought(text, saying.complete, (), {}, Fate("completed"), end.usage)
+    return _ending(saying, Fate("completed"), end)
+
+
+def _ending(saying: Saying, fate: Fate, end: End) -> Thought:
+    """A turn that ends its run."""
+    rest = (saying.untold, saying.begun, saying.before, saying.complete)
+    return Thought(saying.text, *rest, (), {}, fate, end.usage)

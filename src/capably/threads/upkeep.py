@@ -15,9 +15,10 @@ from capably.threads.bells import Bells
 from capably.threads.database import Database
 from capably.threads.endings import Fate
 from capably.threads.engine import Engine
+from capably.threads.forgetting import Forgetting
 from capably.threads.lifecycle import Lifecycle
 from capably.threads.objects import ACTIVE, Run
-from capably.threads.tables import events, runs, workers
+from capably.threads.tables import runs, workers
 from capably.threads.thinking import stop_bell
 
 log = logging.getLogger("capably.threads")
@@ -27,8 +28,6 @@ FRESH = 5
 GRACE = 5
 # Seconds after which a process that has said nothing is taken for dead.
 DEAD = 20
-# Runs whose records are deleted in one look.
-FORGOTTEN_AT_ONCE = 200
 
 
 class Upkeep(AbstractAsyncContextManager["Upkeep"]):
@@ -40,7 +39,7 @@ class Upkeep(AbstractAsyncContextManager["Upkeep"]):
         engine: executes them.
         bells: wake executions that have to stop.
         pause: seconds between two looks.
-        keep_events: seconds for which the events of an ended run are kept.
+        forgetting: deletes what is old.
     """
 
     def __init__(
@@ -51,14 +50,14 @@ class Upkeep(AbstractAsyncContextManager["Upkeep"]):
         bells: Bells,
         *,
         pause: float,
-        keep_events: int,
+        forgetting: Forgetting,
     ) -> None:
         self._database = database
         self._lifecycle = lifecycle
         self._engine = engine
         self._bells = bells
         self._pause = min(pause, DEAD / 4) if engine.shared else pause
-        self._keep_events = keep_events
+        self._forgetting = forgetting
         self._looking: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -90,7 +89,7 @@ class Upkeep(AbstractAsyncContextManager["Upkeep"]):
         await self._expire()
         await self._restart(created_before)
         await self._free_threads()
-        await self._forget()
+        await self._forgetting.look()
 
     async def _count_workers(self) -> None:
         """Say that this process lives, and take over from those that do not."""
@@ -139,16 +138,3 @@ class Upkeep(AbstractAsyncContextManager["Upkeep"]):
             threads = list((await connection.execute(free)).scalars())
         for thread_id in threads:
             await self._lifecycle.follow(thread_id)
-
-    async def _forget(self) -> None:
-        """Delete the events of runs that ended long ago, and what the engine recorded about them."""
-        old = runs.c.created_at < self._lifecycle.now - self._keep_events
-        logged = select(events.c.run_id).where(events.c.run_id == runs.c.id).exists()
-        ended = select(runs.c.id).where(runs.c.status.not_in(ACTIVE), old, logged).limit(FORGOTTEN_AT_ONCE)
-        async with self._database.read() as connection:
-            run_ids = list((await connection.execute(ended)).scalars())
-        if not run_ids:
-            return
-        await self._engine.forget(run_ids)
-        async with self._database.write() as connection:
-            await connection.execute(delete(events).where(events.c.run_id.in_(run_ids)))

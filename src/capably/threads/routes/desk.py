@@ -123,7 +123,7 @@ def polled(response: Response, run: Run) -> Run:
     return run
 
 
-def _desk(request: Request) -> Desk:
+async def _desk(request: Request) -> Desk:
     works: Works = request.app.state.works
     return Desk(works, works.office(request.state.tenant))
 

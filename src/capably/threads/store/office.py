@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Table, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from capably.threads.database import Database
+from capably.threads.database import Connection, Database
 from capably.threads.errors import not_found
 from capably.threads.objects import ACTIVE, Thread, new_id
 from capably.threads.rows import Kind
@@ -45,7 +44,7 @@ class Office:
 
     async def find(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         kind: type[Kind],
         table: Table,
         identity: str,
@@ -75,12 +74,12 @@ class Office:
             raise not_found(word, identity)
         return kind.model_validate(dict(row))
 
-    async def thread(self, connection: AsyncConnection, identity: str, *, hold: bool = False) -> Thread:
+    async def thread(self, connection: Connection, identity: str, *, hold: bool = False) -> Thread:
         """A thread by its id; held, nobody else adds messages or runs to it meanwhile."""
         return await self.find(connection, Thread, threads, identity, word="thread", hold=hold)
 
 
-async def active_run(connection: AsyncConnection, thread_id: str) -> str | None:
+async def active_run(connection: Connection, thread_id: str) -> str | None:
     """The run that holds a thread, or waits for it, if there is one."""
     active = select(runs.c.id).where(runs.c.thread_id == thread_id, runs.c.status.in_(ACTIVE))
     return (await connection.execute(active.order_by(runs.c.waiting, runs.c.seq))).scalar()

@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from capably.threads import events
 from capably.threads.bodies import (
@@ -17,10 +16,12 @@ from capably.threads.bodies import (
     ThreadRunCreate,
     ToolOutputs,
 )
+from capably.threads.changes import change_run
+from capably.threads.database import Connection
 from capably.threads.endings import Fate, end_run
 from capably.threads.errors import not_cancellable, not_waiting, thread_is_busy, wrong_outputs
 from capably.threads.moves import Move, next_move
-from capably.threads.narration import beginning, run_event
+from capably.threads.narration import beginning
 from capably.threads.objects import Assistant, Json, Page, Run, RunStep, Thread
 from capably.threads.paging import page
 from capably.threads.prompt import call_output
@@ -84,15 +85,16 @@ class Runs:
             thread = await new_thread(connection, office, given)
             return await self._start(connection, await self._values(connection, thread.id, body), thread)
 
-    async def _values(self, connection: AsyncConnection, thread_id: str, body: RunChoices) -> Json:
+    async def _values(self, connection: Connection, thread_id: str, body: RunChoices) -> Json:
         assistant = await self.office.find(connection, Assistant, assistants, body.assistant_id, word="assistant")
         now = self.office.now
         own = {"id": self.office.identify("run"), "tenant": self.office.tenant, "created_at": now}
         return run_values(thread_id, body, assistant) | own | {"expires_at": now + self.office.run_lifetime}
 
-    async def _start(self, connection: AsyncConnection, values: Json, thread: Thread | None = None) -> Started:
-        run = await insert_row(connection, Run, runs, values)
-        await events.append(connection, run.id, beginning(run, thread))
+    async def _start(self, connection: Connection, values: Json, thread: Thread | None = None) -> Started:
+        run = await insert_row(connection, Run, runs, values | {"logged": 3 if thread else 2})
+        told = beginning(run, thread)
+        await events.insert_rows(connection, events.rows_of(run.id, run.tenant, run.logged, told, None))
         return Started(run, None if run.waiting else ("think", "0"), 0)
 
     async def read(self, thread_id: str, identity: str) -> Run:
@@ -138,8 +140,7 @@ class Runs:
                 raise not_cancellable(found.status)
             if found.status == "cancelling":
                 return found, None
-            cancelling = await change_row(connection, Run, runs, identity, {"status": "cancelling"})
-            await events.append(connection, identity, [run_event(cancelling)])
+            cancelling = await change_run(connection, identity, {"status": "cancelling"})
             if found.status == "in_progress":
                 return cancelling, None
             return cancelling, await end_run(connection, cancelling, Fate("cancelled"), self.office.now)
@@ -160,17 +161,16 @@ class Runs:
                 run = await self._find(connection, thread_id, identity)
                 return Started(run, None, found.logged)
             values = {"status": "queued", "required_action": None, "leg": found.leg + 1}
-            run = await change_row(connection, Run, runs, identity, values)
-            await events.append(connection, identity, [run_event(run)])
+            run = await change_run(connection, identity, values)
             return Started(run, move, found.logged)
 
-    async def _open_step(self, connection: AsyncConnection, run_id: str) -> RunStep:
+    async def _open_step(self, connection: Connection, run_id: str) -> RunStep:
         found = select(steps).where(
             steps.c.run_id == run_id, steps.c.type == "tool_calls", steps.c.status == "in_progress"
         )
         return RunStep.model_validate(dict((await connection.execute(found)).mappings().one()))
 
-    async def _find(self, connection: AsyncConnection, thread_id: str, identity: str, *, hold: bool = False) -> Run:
+    async def _find(self, connection: Connection, thread_id: str, identity: str, *, hold: bool = False) -> Run:
         await self.office.thread(connection, thread_id)
         within = runs.c.thread_id == thread_id
         return await self.office.find(connection, Run, runs, identity, within, word="run", hold=hold)

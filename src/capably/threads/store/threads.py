@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from capably.threads.bodies import (
     ListQuery,
@@ -15,6 +14,7 @@ from capably.threads.bodies import (
     ThreadCreate,
     ThreadModify,
 )
+from capably.threads.database import Connection
 from capably.threads.errors import thread_is_locked
 from capably.threads.objects import Deleted, Json, Message, Page, Thread, text_part
 from capably.threads.paging import page
@@ -57,12 +57,7 @@ class Threads:
         """Delete a thread with all that belongs to it; what is left, and the ids of its runs, which have to stop."""
         async with self.office.database.write() as connection:
             await self.office.thread(connection, identity, hold=True)
-            of_thread = select(runs.c.id).where(runs.c.thread_id == identity)
-            run_ids = tuple((await connection.execute(of_thread)).scalars())
-            await connection.execute(delete(events).where(events.c.run_id.in_(of_thread)))
-            for table in (steps, messages, runs):
-                await connection.execute(delete(table).where(table.c.thread_id == identity))
-            await connection.execute(delete(threads).where(threads.c.id == identity))
+            run_ids = await drop_thread(connection, identity)
         return Deleted(id=identity, object="thread.deleted"), run_ids
 
 
@@ -115,12 +110,23 @@ class Messages:
             await connection.execute(delete(messages).where(messages.c.id == identity))
         return Deleted(id=identity, object="thread.message.deleted")
 
-    async def _find(self, connection: AsyncConnection, thread_id: str, identity: str, *, hold: bool = False) -> Message:
+    async def _find(self, connection: Connection, thread_id: str, identity: str, *, hold: bool = False) -> Message:
         within = messages.c.thread_id == thread_id
         return await self.office.find(connection, Message, messages, identity, within, word="message", hold=hold)
 
 
-async def new_thread(connection: AsyncConnection, office: Office, body: ThreadCreate) -> Thread:
+async def drop_thread(connection: Connection, identity: str) -> tuple[str, ...]:
+    """Delete a thread with all that belongs to it, in the open transaction; the ids of its runs are given."""
+    of_thread = select(runs.c.id).where(runs.c.thread_id == identity)
+    run_ids = tuple((await connection.execute(of_thread)).scalars())
+    await connection.execute(delete(events).where(events.c.run_id.in_(of_thread)))
+    for table in (steps, messages, runs):
+        await connection.execute(delete(table).where(table.c.thread_id == identity))
+    await connection.execute(delete(threads).where(threads.c.id == identity))
+    return run_ids
+
+
+async def new_thread(connection: Connection, office: Office, body: ThreadCreate) -> Thread:
     """Start a thread with its first messages, in the open transaction."""
     values = {
         "id": office.identify("thread"),
@@ -134,9 +140,7 @@ async def new_thread(connection: AsyncConnection, office: Office, body: ThreadCr
     return thread
 
 
-async def add_messages(
-    connection: AsyncConnection, office: Office, thread_id: str, bodies: Iterable[MessageCreate]
-) -> None:
+async def add_messages(connection: Connection, office: Office, thread_id: str, bodies: Iterable[MessageCreate]) -> None:
     """Add messages to a thread, in the open transaction."""
     if rows := [message_values(office, thread_id, body) for body in bodies]:
         await connection.execute(insert(messages), rows)
