@@ -22,7 +22,7 @@ MISSING = "the other clients are not installed here: make threads-clients"
 STREAM = [
     *("thread.run.created", "thread.run.queued", "thread.run.in_progress"),
     *("thread.run.step.created", "thread.run.step.in_progress"),
-    *("thread.message.created", "thread.message.in_progress", "thread.message.delta", "thread.message.delta"),
+    *("thread.message.created", "thread.message.in_progress", "thread.message.delta"),
     *("thread.message.completed", "thread.run.step.completed", "thread.run.completed"),
 ]
 WORD = {"word": "harbour"}
@@ -50,7 +50,7 @@ def _decide(body: Any) -> dict[str, Any]:
         return {"hold_after": True}
     if last["content"] == "look it up":
         return {"pieces": (), "calls": (("call_1", "look_up", json.dumps(WORD)),), "finish": "tool_calls"}
-    return {"usage": usage}
+    return {"pieces": ("Hello there",), "usage": usage}  # at once, so one delta
 
 
 def _told(service: "Service", command: list[str | Path], **environment: str) -> Any:
