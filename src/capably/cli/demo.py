@@ -19,7 +19,8 @@ from capably.cli.console import hint
 from capably.cli.options import Pair
 from capably.cli.serve import ports_from
 from capably.cli.serving import show_listeners
-from capably.cli.threads import data_option, model_options, threads_service, threads_settings, told
+from capably.cli.threads import threads_service, threads_settings, told
+from capably.cli.threads_options import data_option, model_options
 
 if TYPE_CHECKING:
     from capably.app import Listener
