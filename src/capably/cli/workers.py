@@ -81,7 +81,7 @@ async def supervised(
         for at, server in first.items()
     ]
     # What one worker gives a client to keep, another may have to open.
-    environ = {STATE_KEY: _state_key(), **os.environ}
+    environ = {**os.environ, STATE_KEY: os.environ.get(STATE_KEY) or _state_key()}
     async with Supervisor(workers, places, sys.argv[1:], environ) as supervisor:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, supervisor.tell, signal.SIGHUP)
         yield [

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import MutableMapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from capably.plan.control import CONSOLE, Control
 from capably.plan.operation import ServerPlan
@@ -14,6 +15,7 @@ from capably.servers.control.last_reload import LastReload
 from capably.servers.control.levels import Levels
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import (
+    ClientGoneError,
     Limits,
     Receive,
     Scope,
@@ -21,6 +23,7 @@ from capably.servers.http import (
     check_origin,
     check_same_origin,
     problem_body,
+    read_body,
     send_body,
     until_answered,
 )
@@ -85,11 +88,22 @@ class ControlServer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         is_head = scope["method"] == "HEAD"
+        has_begun = False
+
+        async def noting(message: MutableMapping[str, Any]) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
         try:
-            await self._respond(scope, receive, send)
+            await self._respond(scope, receive, noting)
         except Fault as fault:
             await _send_fault(send, fault, head=is_head)
-        except Exception:  # noqa: BLE001 -- the last resort: whatever happens, the caller gets a problem
+        except ClientGoneError:
+            return
+        except Exception:  # the last resort: whatever happens, the caller gets a problem
+            if has_begun:
+                raise  # the connection is cut: what has begun cannot become one
             _log.exception("%s %s failed", scope["method"], scope["path"])
             await _send_fault(send, _INTERNAL, head=is_head)
 
@@ -122,6 +136,7 @@ class ControlServer:
             await self._stream(answer, scope, receive, send)
 
     async def _stream(self, answer: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+        await read_body(scope, receive, 0)  # so that the next message can only be that the caller has left
         work = asyncio.ensure_future(until_answered(scope, receive, _send_events(send, answer, scope["method"])))
         self._streams.add(work)
         try:
