@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 from capably.plan.consumed import Consumed
 from capably.plan.gate import DigestGate, OpenGate, SecretGate, scheme_of
 from capably.plan.gate_oauth2 import OAuthGate
-from capably.plan.operation import Input, Kind, Operation, Plan, Route, ServerPlan
+from capably.plan.operation import Hints, Input, Kind, Operation, Plan, Route, ServerPlan
 from capably.plan.steps import Flow
 from capably.servers.desk import Difference
 from capably.telemetry.redaction import shown_url
@@ -115,23 +115,37 @@ class _Teller:
                 shown: Any = self._text(str(value))
             case None | bool() | int() | float():
                 shown = value
-            case Route():
-                shown = value.path
-            case Consumed():
-                shown = value.target.name
-            case Flow():
-                shown = f"{len(value.steps)} steps"
             case Mapping():
                 shown = {str(key): self._shown(item) for key, item in value.items()}
             case tuple() | list():
                 shown = [self._shown(item) for item in value]
             case frozenset():
                 shown = sorted(map(str, value))
-            case SecretGate() | DigestGate() | OAuthGate() | OpenGate():
-                shown = scheme_of(value)
             case _:
-                shown = HIDDEN
+                shown = _shown_record(value)
         return shown
+
+
+def _shown_record(value: Any) -> Any:
+    """A record in a few words, ``HIDDEN`` where there are none."""
+    match value:
+        case Route():
+            return value.path
+        case Consumed():
+            return value.target.name
+        case Flow():
+            return f"{len(value.steps)} steps"
+        case SecretGate() | DigestGate() | OAuthGate() | OpenGate():
+            return scheme_of(value)
+        case Hints():
+            hints = {
+                "readOnly": value.read_only,
+                "destructive": value.destructive,
+                "idempotent": value.idempotent,
+                "openWorld": value.open_world,
+            }
+            return {name: hint for name, hint in hints.items() if hint is not None}
+    return HIDDEN
 
 
 def _differs_in_place_alone(one: Any, other: Any) -> bool:

@@ -2,26 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
-from capably.collecting import settle_again
 from capably.control import control_server
 from capably.control_relay import DOOR_NAME
 from capably.differences import differences
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
-from capably.generation import Backing, Generation
+from capably.generation import Generation
 from capably.observing import telemetry_of
 from capably.opening import Address, accepted, control_address, examine_all
 from capably.plan.caller import Invoke
 from capably.plan.operation import ServerPlan
 from capably.plan.watch import Watch
 from capably.relay import Neighbours
+from capably.retirement import Retirement
 from capably.scripts.governance import Governance
 from capably.scripts.sandboxes import Sandboxes
 from capably.scripts.switchboard import Switchboard
@@ -31,7 +31,7 @@ from capably.servers.http import Application, Closing
 from capably.servers.mcp_state import Seal
 from capably.settings import Settings, shown
 from capably.sources import files_of
-from capably.succession import Left, Process, Succession, bound_for, tls_for
+from capably.succession import Process, Succession, bound_for, tls_for
 from capably.telemetry.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("capably.service")
 
 DOOR: Final = Address("", 0, "the door of a worker")
-
-_QUIET_S: Final = 2.0
-"""How long after the last reload memory is looked through, which takes a moment in which nobody is answered."""
 
 Sources: TypeAlias = Callable[[], tuple[Sequence[Path], Settings]]
 """Says which documents to serve now, and how. Raises :class:`CommandError` when there are none."""
@@ -77,11 +74,9 @@ class Service:
         self._generation = Generation(0)
         self._turn = asyncio.Lock()
         self._hearers: dict[Callable[[Verdict], None], None] = {}
-        self._background: set[asyncio.Task[None]] = set()
-        self._left: set[Backing] = set()
+        self._retirement = Retirement()
         self._looked_into: tuple[Examined, ...] = ()
         self._files: frozenset[Path] | None = None
-        self._settling: asyncio.TimerHandle | None = None
         self._control: ControlServing | None = None
         self._worker_control: WorkerControl | None = None
         self._control_plan = control_server(documents, settings)
@@ -131,7 +126,12 @@ class Service:
     @property
     def retiring(self) -> int:
         """How many documents of earlier generations have requests that are not answered yet."""
-        return len(self._left)
+        return len(self._retirement)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be done of the last reload."""
+        return self._retirement.is_idle
 
     def invoke_for(self, server: ServerPlan, watch: Watch | None = None) -> Invoke:
         """What runs the operations of a server.
@@ -218,12 +218,8 @@ class Service:
         if process.stdio is not None:
             await process.stdio.__aexit__(None, None, None)
         await asyncio.gather(*(listening.aclose() for listening in process.listenings.values()))
-        for task in self._background:
-            task.cancel()
-        if self._settling is not None:
-            self._settling.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-        for backing in (*self._left, *self._generation.backings):
+        await self._retirement.aclose()
+        for backing in self._generation.backings:
             await backing.__aexit__(None, None, None)
         await self._stack.aclose()
 
@@ -285,12 +281,8 @@ class Service:
         left = succession.settle()
         self._generation = succession.generation
         for application in self._generation.succeeding:
-            self._begin(application.take_over())
-        for listening in left.listenings:
-            self._begin(listening.aclose())
-        if left.backings:
-            self._left.update(left.backings)
-            self._begin(self._retire(left))
+            self._retirement.begin(application.take_over())
+        self._retirement.take(left, self._settings.patience_s)
 
     def _follow_control(self, control: ServerPlan | None) -> None:
         ours = self._control or self._worker_control
@@ -298,22 +290,6 @@ class Service:
             ours.follow(control)
         elif control is not None:
             _log.warning("the control server is not opened before the process starts anew")
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
-    async def _retire(self, left: Left) -> None:
-        """Close what a generation leaves behind, when its last request has been answered."""
-        if left.requests:
-            await asyncio.wait(left.requests, timeout=self._settings.patience_s)
-        for backing in left.backings:
-            self._left.discard(backing)
-            await backing.__aexit__(None, None, None)
-        if self._settling is not None:
-            self._settling.cancel()
-        self._settling = asyncio.get_running_loop().call_later(_QUIET_S, settle_again)
 
     def _is_same(self, after: Generation) -> bool:
         before = self._generation

@@ -130,7 +130,7 @@ async def test_servers_come_and_go(numbers: "Numbers") -> None:
     async with numbers.http.get(more + "/other") as response:
         assert await response.json() == {"n": 7}
     await numbers.reload(1)
-    await until(lambda: not numbers.service._background)
+    await until(lambda: numbers.service.is_settled)
     with pytest.raises(aiohttp.ClientConnectorError):
         await numbers.http.get(more + "/other")
     assert (await numbers.get("/number"))[1]["n0"] == 1
@@ -163,7 +163,7 @@ async def test_a_server_that_moves_is_at_its_new_address_before_it_leaves_the_ol
     assert (await numbers.get("/number"))[1]["n0"] == 2
     numbers.echo.may_answer.set()
     assert await slow == (200, {"path": 1, "header": 1})
-    await until(lambda: not numbers.service._background)
+    await until(lambda: numbers.service.is_settled)
     with pytest.raises(aiohttp.ClientConnectorError):
         await numbers.http.get(old + "/number")
 

@@ -1,5 +1,7 @@
 """Servers that speak https: with files the document names, or with those of the command line."""
 
+import asyncio
+import json
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 import trustme
 from click.testing import CliRunner
 
+from capably.app import Service, open_documents
 from capably.cli.serve import serve as serve_command
 from capably.errors import CommandError
 from capably.listening import tls_context
@@ -95,3 +98,42 @@ def test_a_key_alone_is_refused(files: CertificateFiles) -> None:
     result = CliRunner().invoke(serve_command, ["--tls-key", str(files.key), "some.yaml"])
     assert isinstance(result.exception, CommandError)
     assert str(result.exception) == "--tls-key needs a certificate"
+
+
+async def test_a_renewed_certificate_is_shown_after_a_reload(
+    authority: trustme.CA, files: CertificateFiles, tmp_path: Path
+) -> None:
+    document = tmp_path / "document.json"
+    outputs = [{"name": "n", "type": "integer", "value": 1}]
+    operation = {"method": "GET", "name": "n", "outputParameters": outputs}
+    server = {
+        "type": "rest",
+        "namespace": "renewed",
+        "port": 0,
+        "tls": {"certificate": str(files.certificate), "key": str(files.key)},
+        "resources": [{"path": "/n", "operations": [operation]}],
+    }
+    document.write_text(json.dumps({"ikanos": "1.0.0-beta4", "capability": {"exposes": [server]}}), encoding="utf-8")
+    settings = Settings(drain_s=1)
+    async with Service(await open_documents([document], settings), settings) as service:
+        (listener,) = service.listeners
+
+        async def shown() -> int:
+            context = trusting(authority)
+            _reader, writer = await asyncio.open_connection("127.0.0.1", listener.port, ssl=context)
+            certificate = writer.get_extra_info("peercert")
+            writer.close()
+            return int(certificate["serialNumber"], 16)
+
+        first = await shown()
+        assert files.certificate in service.files()
+        renewed = authority.issue_cert("127.0.0.1")
+        files.certificate.write_bytes(b"".join(pem.bytes() for pem in renewed.cert_chain_pems))
+        refused = await service.reload()
+        assert refused.reason.startswith("the rest server `renewed` cannot speak https with"), "half of it is new"
+        assert await shown() == first
+        files.key.write_bytes(renewed.private_key_pem.bytes())
+        verdict = await service.reload()
+        assert verdict.standing == "applied"
+        assert await shown() != first
+        assert service.listeners[0].port == listener.port
