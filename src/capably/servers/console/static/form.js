@@ -41,8 +41,9 @@ export function makeForm(inputs, kept, changed) {
   };
 }
 
-function makeField(input, kept, changed) {
-  const { schema } = input;
+function makeField(given, kept, changed) {
+  const { schema } = given;
+  const input = { ...given, required: given.required && schema.default === undefined }; // the server fills it in
   const id = fresh("field");
   const control = controlOf(input, id);
   const { node } = control;

@@ -104,7 +104,7 @@ function clients(server) {
       ["Over stdio: the client starts it", `claude mcp add ${quoted(name)}${env} -- capably ${stdio.args.map(quoted).join(" ")}`, ""]].filter(Boolean),
     "Claude Desktop": [["claude_desktop_config.json", jsonOf({ mcpServers: { [name]: stdio } }), "json"]],
     "VS Code": both("servers", { type: "stdio" }).map(([told, text, kind]) => [`${told} (.vscode/mcp.json)`, text, kind]),
-    "Other clients": both("mcpServers"),
+    JSON: both("mcpServers"),
   };
 }
 

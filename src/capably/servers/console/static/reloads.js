@@ -64,8 +64,8 @@ function shown(reload) {
 function wrong(reload, errors) {
   return reload.files.map((file) => {
     const found = errors.filter((item) => item.file === file.name);
-    return found.length ? view(file, found) : null;
-  }).concat(errors.filter((item) => !reload.files.some((file) => file.name === item.file)).map(finding));
+    return found.length ? view(file, found, 0, true) : null;
+  }).concat(errors.filter((item) => !reload.files.some((file) => file.name === item.file)).map((item) => finding(item, false)));
 }
 
 function differences({ differences: all, generation }) {

@@ -34,21 +34,39 @@ function draw(place, { files, diagnostics }, wanted, line) {
   if (line) place.querySelector("li.chosen")?.scrollIntoView({ block: "center" });
 }
 
-/** A file with findings beside it; also used for what a refused reload said. */
-export function view(file, found, line = 0) {
-  return h("div", { class: "source block" }, listing(file, found, line),
+/** A file with findings beside it. An excerpt, as of a refused reload, has the lines around them only, and leads nowhere. */
+export function view(file, found, line = 0, isExcerpt = false) {
+  return h("div", { class: "source block" }, isExcerpt ? excerpt(file, found) : listing(file, found, line),
     h("section", { class: "findings", tabindex: "0", "aria-label": "Findings" },
-      found.length ? [...found].sort((one, other) => RANK[one.severity] - RANK[other.severity] || one.line - other.line).map(finding)
+      found.length ? [...found].sort((one, other) => RANK[one.severity] - RANK[other.severity] || one.line - other.line).map((item) => finding(item, !isExcerpt))
         : h("p", { class: "soft" }, "Nothing to remark.")));
 }
 
+const AROUND = 4; // lines before and after a finding
+
+function excerpt(file, found) {
+  const near = (number) => found.some((item) => Math.abs(item.line - number) <= AROUND);
+  const marks = grouped(found);
+  const rows = [];
+  for (const [at, words] of coloured(file).entries()) {
+    if (near(at + 1)) rows.push(row(null, at + 1, words, marks.get(at + 1) ?? [], 0));
+    else if (at === 0 || near(at)) rows.push(h("li", { class: "gap" }, "⋯"));
+  }
+  return place(file, [h("ol", {}, rows)]);
+}
+
+const coloured = (file) => (/\.(ya?ml)$/.test(file.name) ? yamlLines(file.lines) : file.lines.map((text) => [["", text]]));
+
+function place(file, lists) {
+  return h("div", { class: "listing", role: "region", "aria-label": `Text of ${file.name.split("/").pop()}`, tabindex: "0" }, lists);
+}
+
 function listing(file, found, chosen) {
-  const marks = Map.groupBy ? Map.groupBy(found, (item) => item.line) : grouped(found);
-  const shown = /\.(ya?ml)$/.test(file.name) ? yamlLines(file.lines) : file.lines.map((text) => [["", text]]);
-  const rows = shown.map((words, at) => row(file.name, at + 1, words, marks.get(at + 1) ?? [], chosen));
+  const marks = grouped(found);
+  const rows = coloured(file).map((words, at) => row(file.name, at + 1, words, marks.get(at + 1) ?? [], chosen));
   const parts = [];
   for (let at = 0; at < rows.length; at += PART) parts.push(h("ol", { class: "part", start: at + 1 }, rows.slice(at, at + PART)));
-  return h("div", { class: "listing", role: "region", "aria-label": `Text of ${file.name.split("/").pop()}`, tabindex: "0" }, parts);
+  return place(file, parts);
 }
 
 function grouped(found) {
@@ -60,8 +78,8 @@ function grouped(found) {
 function row(file, number, words, marks, chosen) {
   const worst = [...marks].sort((one, other) => RANK[one.severity] - RANK[other.severity])[0];
   const text = worst ? marked(words, worst) : words.map(colour);
-  return h("li", { class: number === chosen ? "chosen" : null, "data-severity": worst?.severity, id: `line-${number}` },
-    h("a", { href: lineAddress(file, number), tabindex: "-1", "aria-label": `Line ${number}` }, String(number)), h("code", {}, text));
+  return h("li", { class: number === chosen ? "chosen" : null, "data-severity": worst?.severity, id: file ? `line-${number}` : null },
+    file ? h("a", { href: lineAddress(file, number), tabindex: "-1", "aria-label": `Line ${number}` }, String(number)) : h("span", {}, String(number)), h("code", {}, text));
 }
 
 const colour = ([kind, text]) => (kind ? h("span", { class: `t-${kind}` }, text) : text);
@@ -88,11 +106,12 @@ function marked(words, { column, end_column: end, line, end_line: last, severity
 const TONES = { error: "bad", warning: "warn", note: "note" };
 
 /** A finding: what is wrong, where, and what to do. */
-export function finding(item) {
+export function finding(item, isLinked = true) {
+  const to = (span) => (isLinked ? h("a", { href: lineAddress(span.file, span.line) }, `line ${span.line}`) : `line ${span.line}`);
   return h("article", { class: `finding ${item.severity}` },
     h("p", {}, h("span", { class: `badge ${TONES[item.severity]}` }, item.severity), " ", h("span", { class: "code-of", title: item.title }, item.code), " ",
-      h("a", { href: lineAddress(item.file, item.line) }, `line ${item.line}`)),
+      to(item)),
     h("p", {}, ticks(item.message)),
     item.help.map((text) => h("p", { class: "soft" }, ticks(text))),
-    item.related.map((place) => h("p", { class: "soft" }, h("a", { href: lineAddress(place.file, place.line) }, `line ${place.line}`), ": ", ticks(place.message))));
+    item.related.map((place) => h("p", { class: "soft" }, to(place), ": ", ticks(place.message))));
 }

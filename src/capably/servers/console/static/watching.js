@@ -53,7 +53,7 @@ function sample() {
 function show(state = "") {
   const place = document.getElementById("pulse");
   const { pulse, overview } = store;
-  place.dataset.state = document.hidden ? "paused" : state;
+  place.dataset.state = document.hidden ? "paused" : state || (pulse?.is_refused ? "refused" : "");
   const told = state === "lost" ? "No answer; asking again"
     : pulse?.is_stopping ? "Stopping"
       : `Generation ${overview.generation}${pulse?.is_refused ? ", a later one refused" : ""}`;
