@@ -7,18 +7,20 @@ ten of them is felt. System calls, which callgrind does not see, are counted wit
     instructions.py --only GET            one line for each kind of request whose title holds the word
     instructions.py --only GET --where    and the functions of the interpreter and of C modules that took most
     instructions.py --python OTHER/.venv/bin/python    another checkout, to compare with
+    instructions.py --serve "--control 0"    with more options for `capably serve`, here what records requests
 """
 
 import argparse
 import asyncio
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import documents
@@ -37,6 +39,7 @@ class Work:
     title: str
     message: load.Message
     kind: str
+    options: tuple[str, ...] = ()
 
 
 WORK = (
@@ -84,7 +87,7 @@ def _started(stack: ExitStack, work: Work, command: list[str], folder: Path) -> 
     stack.enter_context(running([sys.executable, HERE / "upstream.py", str(upstream)], upstream))
     file = documents.capability(folder, upstream, rest, mcp)
     port = rest if work.kind == "rest" else mcp
-    return port, stack.enter_context(running([*command, "serve", file], port)).pid
+    return port, stack.enter_context(running([*command, "serve", file, *work.options], port)).pid
 
 
 def _told(command: list[str]) -> None:
@@ -101,6 +104,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=1000, help="requests that are counted (1000)")
     parser.add_argument("--connections", type=int, default=16, help="connections kept busy (16)")
     parser.add_argument("--python", type=Path, default=Path(sys.executable), help="the interpreter that has capably")
+    parser.add_argument("--serve", type=shlex.split, default=[], metavar="OPTIONS", help="options for `capably serve`")
     parser.add_argument("--where", action="store_true", help="show what took most")
     options = parser.parse_args()
     if shutil.which("valgrind") is None:
@@ -110,7 +114,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "callgrind.out"
-            told = (work, options.python, options.requests, options.connections)
+            told = (replace(work, options=tuple(options.serve)), options.python, options.requests, options.connections)
             spent = counted(*told, out)
             print(f"{work.title:30} {spent / 1000:9,.1f} thousand   {calls(*told, Path(folder) / 'calls')}", flush=True)
             if options.where:

@@ -201,7 +201,23 @@ class Observed:
         return Family(it.name, it.prometheus, it.type, it.help, it.unit, series, adds_up=it.type is Type.COUNTER)
 
 
-Metric: TypeAlias = Count | Histogram | Observed
+class Counted:
+    """A counter of how many values a histogram with the same labels has measured: what is measured is counted once."""
+
+    def __init__(self, instrument: Instrument, histogram: Histogram) -> None:
+        """Know the histogram."""
+        self.instrument = instrument
+        self._histogram = histogram
+
+    def family(self) -> Family:
+        """What was counted."""
+        it, measured = self.instrument, self._histogram.family()
+        values = [(each.labels, each.value) for each in measured.series]
+        series = tuple(Series(labels, value.count) for labels, value in values if isinstance(value, Distribution))
+        return Family(it.name, it.prometheus, it.type, it.help, it.unit, series, adds_up=True)
+
+
+Metric: TypeAlias = Count | Counted | Histogram | Observed
 
 
 class Metrics:
@@ -222,6 +238,10 @@ class Metrics:
         metric = Histogram(instrument, bounds)
         self._metrics.append(metric)
         return metric
+
+    def count_of(self, histogram: Histogram, instrument: Instrument) -> None:
+        """Add a counter of what a histogram with the same labels measures."""
+        self._metrics.append(Counted(instrument, histogram))
 
     def observe(self, instrument: Instrument, read: Callable[[], float | None]) -> None:
         """Add a number that is read when it is wanted."""

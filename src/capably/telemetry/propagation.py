@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from capably.plan.trace_context import BAGGAGE, PARENT, STATE, TraceContext, trace_of_headers
 from capably.telemetry.recording import Recording
 from capably.telemetry.settings import Propagation
+from capably.upstream.request import Request
 
 RawHeaders: TypeAlias = Iterable[tuple[bytes, bytes]]
 
@@ -82,15 +83,40 @@ def _numbered(trace: str, span: str, decision: str) -> Parent:
     return Parent(trace_id, span_id, is_sampled) if trace_id and span_id else Parent(is_sampled=is_sampled)
 
 
+def with_parent(request: Request, span: Recording, propagation: Propagation, caller: TraceContext) -> Request:
+    """The request that tells an upstream that ``span`` is its parent, unless the document tells it something else.
+
+    Args:
+        request: what is sent.
+        span: the span of the call.
+        propagation: in which headers it is told.
+        caller: what the caller told, of which some goes along unchanged.
+    """
+    if propagation is not Propagation.W3C or caller.headers or span.tree.state:
+        return told_by(span, propagation, caller).joined_to(request)
+    for name, _value in request.headers:  # nearly every call: there is nothing but our own to tell
+        if len(name) == _LENGTH and name.lower() == PARENT:
+            return request
+    return request.with_headers(((PARENT, _written(span)),))
+
+
+def _written(span: Recording) -> str:
+    tree = span.tree
+    return f"00-{tree.trace_id:032x}-{span.span_id:016x}-0{'1' if tree.is_sampled else '0'}"
+
+
+_LENGTH: Final = len(PARENT)
+
+
 def told_by(span: Recording, propagation: Propagation, caller: TraceContext) -> TraceContext:
     """What tells an upstream that ``span`` is its parent, with what goes along unchanged from the caller."""
     tree = span.tree
-    flag = "1" if tree.is_sampled else "0"
     if propagation is Propagation.W3C:
-        parent = (PARENT, f"00-{tree.trace_id:032x}-{span.span_id:016x}-0{flag}")
+        parent = (PARENT, _written(span))
         state = ((STATE, tree.state),) if tree.state else ()
         baggage = tuple(pair for pair in caller.headers if pair[0] == BAGGAGE) if caller.headers else ()
         return TraceContext((parent, *state, *baggage))
+    flag = "1" if tree.is_sampled else "0"
     if propagation is Propagation.B3_SINGLE:
         return TraceContext((("b3", f"{tree.trace_id:032x}-{span.span_id:016x}-{flag}"), *caller.headers))
     trace, number = f"{tree.trace_id:032x}", f"{span.span_id:016x}"

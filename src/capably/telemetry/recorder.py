@@ -13,7 +13,7 @@ from capably.plan.trace_context import TraceContext
 from capably.telemetry import names
 from capably.telemetry.current import current
 from capably.telemetry.metrics import Histogram, Labels, Metrics
-from capably.telemetry.propagation import NOBODY, Parent, parent_in, told_by
+from capably.telemetry.propagation import NOBODY, Parent, parent_in, with_parent
 from capably.telemetry.recording import Recording, Sink, Tree
 from capably.telemetry.records import SpanKind, Value
 from capably.telemetry.settings import TelemetrySettings
@@ -44,12 +44,12 @@ class Recorder:
         self._traces = traces if settings.shows_traces else None
         self._bound = round(settings.sampling * 2**64)
         self._follows = settings.follows_callers
-        self._requests = metrics.count(names.REQUESTS)
         self._request_seconds = metrics.histogram(names.REQUEST_SECONDS)
+        metrics.count_of(self._request_seconds, names.REQUESTS)
         self._request_errors = metrics.count(names.REQUEST_ERRORS)
         self._step_seconds = metrics.histogram(names.STEP_SECONDS)
-        self._calls = metrics.count(names.CALLS)
         self._call_seconds = metrics.histogram(names.CALL_SECONDS)
+        metrics.count_of(self._call_seconds, names.CALLS)
         self._capabilities = metrics.count(names.CAPABILITIES)
 
     def serves(self, capability: str, change: int) -> None:
@@ -95,7 +95,6 @@ class Recorder:
         if self._traces is not None and tree.is_sampled:
             self._traces.keep(entry)
         labels = (tree.kind, str(attributes.get(names.NAMESPACE, "")), operation, "ERROR" if failure else "OK")
-        self._requests.add(labels)
         self._measure(self._request_seconds, labels, entry)
         if failure:
             self._request_errors.add((*labels[:3], failure))
@@ -112,29 +111,34 @@ class Recorder:
         Raises:
             UpstreamError: there is no answer.
         """
-        span = self._calling(namespace, request)
+        method, host = names.method_of(request.method), _host_of(request.url.split("/", 3)[2])
+        span = self._calling(method, host, namespace, request.url)
+        status = failure = ""
         try:
             if caller is not None:
-                request = told_by(span, self.propagation, caller).joined_to(request)
+                request = with_parent(request, span, self.propagation, caller)
             reply = await send(request)
+            status = str(reply.status)
+            span.attributes[names.STATUS_CODE] = reply.status
+            if reply.status >= _SERVER_ERROR:
+                span.error = status
         except UpstreamError as problem:
-            span.error = problem.trouble.value
+            failure = span.error = problem.trouble.value
             span.add_event("exception", {"exception.type": "UpstreamError", "exception.message": problem.reason})
-            self._called(span, "", problem.trouble.value)
             raise
         except BaseException:  # the caller has left, or the flow has failed elsewhere
-            self._called(span, "", "cancelled")
+            failure = "cancelled"
             raise
-        span.attributes[names.STATUS_CODE] = reply.status
-        if reply.status >= _SERVER_ERROR:
-            span.error = str(reply.status)
-        self._called(span, str(reply.status), "")
-        return reply
+        else:
+            return reply
+        finally:
+            if failure:
+                span.attributes[names.ERROR_TYPE] = failure
+            span.end()
+            self._measure(self._call_seconds, (method, host, status, failure), span)
 
-    def _calling(self, namespace: str, request: Request) -> Recording:
-        method = names.method_of(request.method)
-        host = _host_of(request.url[: request.url.find("/", _AFTER_SCHEME)])
-        attributes: dict[str, Value] = {names.METHOD: method, names.URL: request.url, names.SERVER_ADDRESS: host}
+    def _calling(self, method: str, host: str, namespace: str, url: str) -> Recording:
+        attributes: dict[str, Value] = {names.METHOD: method, names.URL: url, names.SERVER_ADDRESS: host}
         if namespace:
             attributes[names.NAMESPACE] = namespace
         above = current.get()
@@ -143,15 +147,6 @@ class Recorder:
         trace_id = getrandbits(128) or 1  # nobody's request: a token or a key is fetched ahead
         tree = Tree(trace_id, 0, "", "", is_sampled=self._samples(trace_id, NOBODY), sink=self.sink)
         return Recording(tree, 0, f"http.client.{method}", SpanKind.CLIENT, attributes)
-
-    def _called(self, span: Recording, status: str, failure: str) -> None:
-        attributes = span.attributes
-        if failure:
-            attributes[names.ERROR_TYPE] = failure
-        span.end()
-        labels = (str(attributes[names.METHOD]), str(attributes[names.SERVER_ADDRESS]), status, failure)
-        self._calls.add(labels)
-        self._measure(self._call_seconds, labels, span)
 
     def step_ended(self, span: Recording, kind: str, namespace: str) -> None:
         """A step of a flow has ended."""
@@ -164,12 +159,10 @@ class Recorder:
         histogram.record(labels, (span.ended - span.began) / 1e9, trace_id, span.span_id)
 
 
-_AFTER_SCHEME: Final = len("https://")
-
-
 @lru_cache(maxsize=1024)
-def _host_of(origin: str) -> str:
+def _host_of(authority: str) -> str:
+    """The host of an authority, without user and port."""
     try:
-        return urlsplit(origin).hostname or names.UNKNOWN
+        return urlsplit(f"//{authority}").hostname or names.UNKNOWN
     except ValueError:
         return names.UNKNOWN
