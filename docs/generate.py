@@ -33,6 +33,9 @@ from capably.model.scripting import Scripting
 from capably.model.skills import ExposesSkill, Skill, SkillSource, SkillTool
 from capably.model.values import Output, Parameter
 from capably.plan.description import PlanDescription
+from capably.telemetry import names
+from capably.telemetry.metrics import SECONDS
+from capably.telemetry.process import PROCESS
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by docs/generate.py; change the program, then run it. -->\n"
@@ -170,12 +173,34 @@ def key_row(item: DocumentedKey) -> str:
     return f"| `{item.name}` | {since} | {item.doc}{choices}{need}{older} |"
 
 
+TELEMETRY = """# What is recorded
+
+How to see it is in [telemetry.md](../telemetry.md). Names beginning with `ikanos` follow the published versions; the
+others are those of OpenTelemetry's semantic conventions.
+"""
+
+
+def telemetry_page() -> str:
+    """Every span and every metric."""
+    parts = [NOTE + TELEMETRY, "## Spans\n", "| span | kind | attributes it can have |\n|---|---|---|"]
+    for name, kind, attributes in names.SPANS:
+        parts.append(f"| `{'`, `'.join(name.split(', '))}` | {kind} | `{'`, `'.join(attributes)}` |")
+    parts.append("\n## Metrics\n\n| metric | in Prometheus | type | labels | meaning |\n|---|---|---|---|---|")
+    for metric in (*names.PUBLISHED, *PROCESS):
+        labels = f"`{'`, `'.join(metric.labels)}`" if metric.labels else ""
+        parts.append(f"| `{metric.name}` | `{metric.prometheus}` | {metric.type} | {labels} | {metric.help} |")
+    bounds = ", ".join(f"{bound:g}" for bound in SECONDS)
+    parts.append(f"\nBuckets of durations end at {bounds} seconds.\n")
+    return "\n".join(parts)
+
+
 PAGES = {
     "language.md": language_page,
     "cases.md": cases_page,
     "commands.md": command_page,
     "diagnostics.md": diagnostics_page,
     "plan.schema.json": plan_schema,
+    "telemetry.md": telemetry_page,
 }
 
 
