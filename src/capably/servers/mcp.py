@@ -27,8 +27,10 @@ from capably.servers.http import (
     read_body,
     send_body,
     send_fault,
+    until_answered,
 )
 from capably.servers.mcp_audience import Audience
+from capably.servers.mcp_call import Call
 from capably.servers.mcp_eras import NO_MIRRORS, Context
 from capably.servers.mcp_exchange import Exchange, send_reply
 from capably.servers.mcp_features import Listen
@@ -182,6 +184,8 @@ class McpApp:
         elif isinstance(step, Listen):
             async with self._files.while_heard(), self._audience.seat(scope, principal, receive, send) as gone:
                 await self._exchange.subscribe(step, gone, send)
+        elif isinstance(step, Call) and step.is_quiet:
+            await until_answered(scope, receive, self._exchange.answer_quietly(step, send))
         else:
             await self._exchange.answer(step, receive, send, takes_stream=takes_stream)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from capably.plan.caller import Ability, Question
 from capably.plan.outcome import Fault, Outcome
+from capably.plan.steps import Flow
 from capably.plan.trace_context import NAMES, NO_TRACE, TraceContext, trace_of
 from capably.servers.mcp_eras import CAPABILITIES_KEY, LOG_LEVEL_KEY, STATUSES, Context, Era
 from capably.servers.mcp_features import Dialogue, Marks, Work
@@ -121,6 +122,12 @@ class Call:
     def name(self) -> str:
         """What it is called in log messages."""
         return self.work.name if isinstance(self.work, Dialogue) else self.work.operation.name
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it tells nothing before its answer, and nobody cancels it but by hanging up."""
+        work = self.work
+        return self.client.session is None and isinstance(work, Work) and not isinstance(work.operation.work, Flow)
 
     @property
     def era(self) -> Era:

@@ -83,6 +83,10 @@ class Exchange:
         for run in tuple(self._runs):
             run.cancel()
 
+    async def answer_quietly(self, call: Call, send: Send) -> None:
+        """Run a call that is quiet, and send how it ended."""
+        await send_reply(send, await perform(call, self._invoke, self._cap, None))
+
     async def answer(self, work: Work, receive: Receive, send: Send, *, takes_stream: bool) -> None:
         """Run what a message asks for, and send what it tells and how it ended.
 
