@@ -2,9 +2,12 @@
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from time import process_time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from capably.capabilities import THREADS_RUNS
 from capably.examine import examine
@@ -13,10 +16,15 @@ from capably.plan.operation import Input, Location, Operation, Origin
 from capably.plan.outcome import Fault
 
 
-def operation(*inputs: Input) -> Operation:
+@cache
+def an_operation() -> Operation:
     compiled = examine(THREADS_RUNS).compiled
     assert compiled is not None
-    return replace(compiled.plan.servers[1].operations[0], inputs=inputs)
+    return compiled.plan.servers[1].operations[0]
+
+
+def operation(*inputs: Input) -> Operation:
+    return replace(an_operation(), inputs=inputs)
 
 
 def an_input(kind: str, *, required: bool = True, location: Location = Location.ARGUMENT, **schema: object) -> Input:
@@ -167,3 +175,37 @@ def test_the_schema_of_an_operation_lists_its_inputs_and_no_others() -> None:
         "additionalProperties": False,
         "required": ["x"],
     }
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> tuple[list[Input], dict[str, object]]:
+    """Inputs, most of them any text, and what a caller gave for them."""
+    inputs: list[Input] = []
+    told: dict[str, object] = {}
+    schemas: list[dict[str, object]] = [{}, {}, {"enum": ["x", "y"]}, {"minLength": 2}, {"default": "z"}]
+    for name in draw(st.lists(st.sampled_from("abcd"), unique=True)):
+        schema = draw(st.sampled_from(schemas))
+        kind = draw(st.sampled_from(["string", "string", "string", "integer", "array"]))
+        location = draw(st.sampled_from([Location.PATH, Location.QUERY, Location.BODY, Location.ARGUMENT]))
+        is_needed = draw(st.booleans())
+        inputs.append(replace(an_input(kind, required=is_needed, location=location, **schema), name=name))
+    for name in draw(st.lists(st.sampled_from("abcde"), unique=True)):
+        told[name] = draw(st.sampled_from(["x", "xy", "", "1", 1, None, ["x"]]))
+    return inputs, told
+
+
+@given(call=calls(), from_text=st.booleans())
+@settings(deadline=None)
+def test_calls_that_give_texts_alone_are_taken_as_all_others_are(
+    call: tuple[list[Input], dict[str, object]], *, from_text: bool
+) -> None:
+    inputs, told = call
+    spare = replace(an_input("string", required=False), name="spare")  # with it, no call gives every input
+
+    def taken(*more: Input) -> object:
+        try:
+            return accept(operation(*inputs, *more), told, from_text=from_text)
+        except Fault as fault:
+            return sorted(problem.message.partition(":")[0] for problem in fault.problems)
+
+    assert taken() == taken(spare)

@@ -7,9 +7,10 @@ anew. A request with no session, which is every request of the modern era, is an
 """
 
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from dataclasses import replace
 from typing import Any, Final, Self
 from urllib.parse import quote, unquote
+
+import msgspec
 
 from capably.listening import Entrance, Listening, bound
 from capably.plan.outcome import Fault, Outcome
@@ -74,7 +75,7 @@ class Neighbours:
             UpstreamError: it gives no answer.
         """
         url = f"http://127.0.0.1:{self.seat.doors[number - 1]}{request.url}"
-        return await self._client.open(replace(request, url=url))
+        return await self._client.open(msgspec.structs.replace(request, url=url))
 
 
 class SessionRelay:

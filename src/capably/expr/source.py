@@ -74,7 +74,8 @@ Source: TypeAlias = Constant | FromInput | FromPath | Text | Fields | Items
 def evaluate(source: Source, inputs: Mapping[str, Any]) -> Any:
     """The value of a source, or ``ABSENT``. A text with an absent part is absent as a whole."""
     if isinstance(source, FromInput):
-        return _from_input(source, inputs)
+        value = inputs.get(source.name, ABSENT)
+        return _within(value, source.fields) if source.fields else value
     if isinstance(source, Constant):
         return source.value
     if isinstance(source, Text):
@@ -89,9 +90,8 @@ def evaluate(source: Source, inputs: Mapping[str, Any]) -> Any:
     return [value for value in leaves if value is not ABSENT]
 
 
-def _from_input(source: FromInput, inputs: Mapping[str, Any]) -> Any:
-    value = inputs.get(source.name, ABSENT)
-    for name in source.fields:
+def _within(value: Any, fields: tuple[str, ...]) -> Any:
+    for name in fields:
         if isinstance(value, Mapping) and name in value:
             value = value[name]
         else:

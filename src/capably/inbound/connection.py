@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, host: Host) -> None:
         """Wait to be connected."""
         self._host = host
+        self._loop = asyncio.get_running_loop()
         self._caps = host.caps
         self._leave: set[Callable[[], object]] = set()
         self._waiting: deque[Exchange] = deque()  # the first is being answered
@@ -101,7 +102,7 @@ class Connection(asyncio.Protocol):
         """Part of ``asyncio.Protocol``."""
         self.is_clogged = True
         self._since = self._host.now
-        self._writable = asyncio.get_running_loop().create_future()
+        self._writable = self._loop.create_future()
 
     def resume_writing(self) -> None:
         """Part of ``asyncio.Protocol``."""
@@ -133,7 +134,7 @@ class Connection(asyncio.Protocol):
         """Take a request whose head is whole."""
         self._waiting.append(exchange)
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._serve())
+            self._task = self._loop.create_task(self._serve())
         elif len(self._waiting) > 1:
             self.regulate()
         else:
@@ -207,7 +208,7 @@ class Connection(asyncio.Protocol):
                     self._end(is_whole=True)
                     return
                 else:
-                    self._arrival = asyncio.get_running_loop().create_future()
+                    self._arrival = self._loop.create_future()
                     await self._arrival
         finally:
             self._task = None
@@ -273,7 +274,7 @@ class Connection(asyncio.Protocol):
         if not self._is_answering or self._lasting:
             return None
         if self._answered is None:
-            self._answered = asyncio.get_running_loop().create_future()
+            self._answered = self._loop.create_future()
         return self._answered
 
     def finish(self) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from capably.diagnostics import Span
 from capably.expr.jsonpath import AnyPath
 from capably.expr.source import ABSENT, Source, evaluate
@@ -46,21 +48,21 @@ class Loss:
         return f"{self.span}: {name} is declared {self.wanted}, but the upstream gave {self.found}: null is answered"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """What shapes read beside the answer, the caller's inputs, and the losses they note, each once and in order.
 
     ``is_listless`` says that the upstream's format has no lists of its own, so that an empty one is not there at all.
     """
 
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = msgspec.field(default_factory=dict)
     is_listless: bool = False
-    losses: dict[Loss, None] = field(default_factory=dict)
+    losses: dict[Loss, None] = msgspec.field(default_factory=dict)
 
     def as_expected(self, expected: Expected, node: Any) -> Any:
         """A node as its output is declared."""
-        if expected.kind is not None and node is not None:
-            told = convert(node, expected.kind)
+        kind = expected.kind
+        if kind is not None and node is not None and not (kind == "string" and isinstance(node, str)):
+            told = convert(node, kind)
             node = self.null(expected, node) if told is LOST else told
         if expected.max_length is not None and isinstance(node, str):
             return node[: expected.max_length]
@@ -159,23 +161,22 @@ class Answer:
 
     No ``alternatives`` and no ``named`` outputs: pass the body through. ``alternatives`` are tried in order, the first
     that is not null is the answer. ``named`` outputs compose one object. ``headers`` are told beside the body, by names
-    in lower case; one without a shape is the upstream's own.
+    in lower case; one without a shape is the upstream's own. ``is_declared`` is whether the document says anything
+    about the body of the answer, ``passes_through`` whether a JSON body is the answer, untouched.
     """
 
     alternatives: tuple[Shape, ...] = ()
     named: tuple[tuple[str, Shape], ...] = ()
     headers: tuple[tuple[str, Shape | None], ...] = ()
+    is_declared: bool = field(init=False, repr=False, compare=False)
+    passes_through: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def is_declared(self) -> bool:
-        """Whether the document says anything about the body of the answer."""
-        return bool(self.named or self.alternatives)
+    def __post_init__(self) -> None:
+        """Decide what every answer would have to be asked."""
+        object.__setattr__(self, "is_declared", bool(self.named or self.alternatives))
+        object.__setattr__(self, "passes_through", not self.named and self._begins_whole())
 
-    @property
-    def passes_through(self) -> bool:
-        """Whether a JSON body is the answer, untouched."""
-        if self.named:
-            return False
+    def _begins_whole(self) -> bool:
         if not self.alternatives:
             return True
         first = self.alternatives[0]

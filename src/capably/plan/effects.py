@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
 
+import msgspec
+
 from capably.plan.caller import Question
 from capably.plan.steps import Script, Step
 from capably.upstream.auth import Scheme
 from capably.upstream.request import Request
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One upstream request to be made, the namespace it belongs to, and the scheme that authenticates it.
 
     ``is_whole`` says that the reply must be complete: what an upstream streams is of no use to it.

@@ -5,7 +5,6 @@ steps are run by :mod:`capably.plan.interpreter`.
 """
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -57,7 +56,7 @@ def run(operation: Operation, inputs: Inputs) -> Generator[Call, Reply, Outcome]
         raise invalid_inputs([Problem(problem.input, location, str(problem))]) from None
     if work.raw_format.max_bytes is not None:
         late = _COLLECTED if operation.server is Kind.REST else None  # a tool's result is one message
-        request = replace(request, answer_bytes=work.raw_format.max_bytes, streams_over=late)
+        request = msgspec.structs.replace(request, answer_bytes=work.raw_format.max_bytes, streams_over=late)
     reply = yield Call(work.target.namespace, request, work.scheme)
     return outcome_of(operation, work, reply, inputs)
 
@@ -95,9 +94,10 @@ def outcome_of(operation: Operation, work: Consumed, reply: Reply, inputs: Input
     """
     headers = passed_on(reply.headers)
     media_type = reply.header("content-type")
-    run = Run(inputs, is_listless=work.raw_format.is_listless)
-    if operation.answer.headers and is_success(reply):
-        headers = with_headers(headers, operation.answer, _mappable(work, reply), reply.headers, run)
+    answer = operation.answer
+    run = Run(inputs, work.raw_format.is_listless)
+    if answer.headers and is_success(reply):
+        headers = with_headers(headers, answer, _mappable(work, reply), reply.headers, run)
     if not is_success(reply) or (reply.stream is None and not reply.body):
         return Outcome(reply.status, media_type, reply.body, headers, reply.stream)
     if work.raw_format.is_binary:
@@ -105,7 +105,6 @@ def outcome_of(operation: Operation, work: Consumed, reply: Reply, inputs: Input
         return Outcome(reply.status, told, reply.body, (*headers, *_length(reply)), reply.stream)
     if reply.stream is not None:
         return Outcome(reply.status, media_type, reply.body, headers, reply.stream)
-    answer = operation.answer
     if not answer.is_declared or (answer.passes_through and work.raw_format.is_json):
         return Outcome(reply.status, media_type, reply.body, headers)
     told = answer.apply(decoded(work, reply), run)
@@ -150,4 +149,4 @@ def as_json(value: Any) -> bytes:
 
 def passed_on(headers: Headers) -> Headers:
     """The upstream headers that callers may see, without content-type."""
-    return tuple((name, value) for name, value in headers if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES))
+    return tuple([field for field in headers if field[0] in _PASSED_ON or field[0].startswith(_PASSED_ON_PREFIXES)])

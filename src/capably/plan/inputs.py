@@ -44,8 +44,11 @@ def accept(operation: Operation, given: Mapping[str, Any], *, from_text: bool = 
     Raises:
         Fault: status 400, with one problem for each input that is missing or not what it should be.
     """
+    accepted = _texts(operation, given)
+    if accepted is not None:
+        return accepted
     values = _converted(operation, given) if from_text else given
-    accepted: dict[str, Any] = {}
+    accepted = {}
     problems = _unknown(operation, given) if operation.stated_check is None else []
     for item in operation.inputs:
         value = values.get(item.name)
@@ -63,6 +66,19 @@ def accept(operation: Operation, given: Mapping[str, Any], *, from_text: bool = 
     if problems:
         raise invalid_inputs(problems)
     return accepted
+
+
+def _texts(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The values of a call that gives every input, each a text that may be any; ``None`` for all other calls."""
+    if operation.stated_check is not None or len(given) != len(operation.inputs):
+        return None
+    texts: dict[str, Any] = {}
+    for item in operation.inputs:
+        value = given.get(item.name)
+        if not (value and item.is_any_text and isinstance(value, str)):
+            return None
+        texts[item.name] = value
+    return texts
 
 
 def _converted(operation: Operation, given: Mapping[str, Any]) -> Mapping[str, Any]:

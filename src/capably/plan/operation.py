@@ -71,7 +71,7 @@ class Input:
     ``wire_name`` is the name on the wire (the route placeholder ``threadid``), ``name`` the one in the document
     (``threadId``). ``whole_body`` marks the input that is the entire JSON body instead of a field of it. ``schema``
     is its JSON Schema (2020-12), as far as the document knows it; ``check`` is set when that says more than a type and
-    choices.
+    choices, ``is_any_text`` when it says that every text will do.
     """
 
     name: str
@@ -84,10 +84,13 @@ class Input:
     description: str = ""
     whole_body: bool = False
     check: SchemaCheck | None = field(init=False, repr=False, compare=False)
+    is_any_text: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """See whether the schema needs compiling."""
+        """See whether the schema needs compiling, or says no more than that the value is text."""
         object.__setattr__(self, "check", check_of(self.schema))
+        is_any_text = self.type == "string" and self.check is None and not self.schema.get("enum")
+        object.__setattr__(self, "is_any_text", is_any_text)
 
 
 REST_OF_PATH = "path"

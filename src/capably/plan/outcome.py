@@ -4,6 +4,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import msgspec
+
 from capably.plan.answer import Loss
 from capably.plan.content import Piece
 from capably.plan.operation import Forward, Inputs
@@ -12,8 +14,7 @@ from capably.upstream.reply import ByteStream
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """The end of a run: an upstream answer as it is, or what the document makes of it.
 
     ``headers`` are those a caller may see, names in lower case, without ``content-type`` (that is ``media_type``) and

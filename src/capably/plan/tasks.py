@@ -2,8 +2,9 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, Final
+
+import msgspec
 
 from capably.expr.source import ABSENT, RESULTS, Source, as_text, evaluate
 from capably.plan.answer import Loss, Run
@@ -82,7 +83,7 @@ def _call(operation: Operation, task: CallTask, values: Values, *, is_whole: boo
         if problem.input in places:
             raise invalid_inputs([Problem(problem.input, places[problem.input], str(problem))]) from None
         raise Fault(422, "cannot-call", "A step cannot make its call", str(problem)) from None
-    request = replace(request, answer_bytes=work.raw_format.max_bytes)
+    request = msgspec.structs.replace(request, answer_bytes=work.raw_format.max_bytes)
     return Call(work.target.namespace, request, work.scheme, is_whole)
 
 

@@ -6,8 +6,9 @@ the HTTP of a request is answered with a problem detail, what is wrong with its 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from capably.plan.caller import Invoke
@@ -45,9 +46,6 @@ from capably.telemetry.current import asks_for_route
 _PATHS: Final = frozenset({"/", "/mcp", "/mcp/"})
 _ALLOW: Final = (("allow", "POST, GET, DELETE, OPTIONS"),)
 
-_READ: Final = frozenset(
-    {b"accept", b"content-type", b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"mcp-session-id"}
-)
 _MIRRORING: Final = {
     b"mcp-protocol-version": "MCP-Protocol-Version",
     b"mcp-method": "Mcp-Method",
@@ -234,42 +232,45 @@ def _context(scope: Scope, principal: Principal) -> tuple[Context, bool]:
     Raises:
         Fault: status 415 or 406, the request has no JSON or wants none back.
     """
-    found: dict[bytes, str] = {}
-    mirrored: dict[str, str] | None = None
-    repeated = None
-    is_traced = False
-    for name, value in scope["headers"]:
-        if name in _READ:
-            if name in found and name in _MIRRORING:
-                repeated = _MIRRORING[name]
-            # Not every HTTP parser takes the white space after a value off (RFC 9110, section 5.5).
-            found.setdefault(name, value.decode("latin-1").strip(" \t"))
-        elif name.startswith(_MIRRORED):
-            mirrored = mirrored or {}
-            short = name[len(_MIRRORED) :].decode("latin-1")
-            if short in mirrored:
-                repeated = f"Mcp-Param-{short}"
-            mirrored.setdefault(short, value.decode("latin-1").strip(" \t"))
-        elif name in HEADER_NAMES:
-            is_traced = True
-    accept = found.get(b"accept")
-    _check_media(found.get(b"content-type"), accept)
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    found = dict(reversed(headers))  # of those that came twice the first
+    takes_stream = _check_media(found.get(b"content-type"), found.get(b"accept"))
+    mirrored = {name[len(_MIRRORED) :]: found[name] for name in found if name.startswith(_MIRRORED)}
     context = Context(
         over_http=True,
-        version=found.get(b"mcp-protocol-version"),
-        method=found.get(b"mcp-method"),
-        name=found.get(b"mcp-name"),
-        repeated=repeated,
+        version=_text(found.get(b"mcp-protocol-version")),
+        method=_text(found.get(b"mcp-method")),
+        name=_text(found.get(b"mcp-name")),
+        repeated=_repeated(headers) if len(found) != len(headers) else None,
         principal=principal,
-        mirrored=NO_MIRRORS if mirrored is None else mirrored,
-        session_id=found.get(b"mcp-session-id"),
-        trace=trace_of_headers(scope["headers"]) if is_traced else NO_TRACE,
+        mirrored={name.decode("latin-1"): _text(mirrored[name]) or "" for name in mirrored} if mirrored else NO_MIRRORS,
+        session_id=_text(found.get(b"mcp-session-id")),
+        trace=NO_TRACE if HEADER_NAMES.isdisjoint(found) else trace_of_headers(headers),
     )
-    return context, accept is not None and _accepts(accept, _STREAMED)
+    return context, takes_stream
 
 
-def _check_media(content_type: str | None, accept: str | None) -> None:
-    """Check that JSON comes in and may go out.
+def _text(value: bytes | None) -> str | None:
+    """A header's value; not every HTTP parser takes the white space after it off (RFC 9110, section 5.5)."""
+    return None if value is None else value.decode("latin-1").strip(" \t")
+
+
+def _repeated(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The last mirroring header that was sent more than once."""
+    seen: set[bytes] = set()
+    repeated = None
+    for name, _value in headers:
+        if name in seen and name in _MIRRORING:
+            repeated = _MIRRORING[name]
+        elif name in seen and name.startswith(_MIRRORED):
+            repeated = f"Mcp-Param-{name[len(_MIRRORED) :].decode('latin-1')}"
+        seen.add(name)
+    return repeated
+
+
+@lru_cache(maxsize=64)
+def _check_media(content_type: bytes | None, accept: bytes | None) -> bool:
+    """Check that JSON comes in and may go out; whether an event stream may as well.
 
     Insisting on the content type also keeps web pages out: a page cannot send JSON to another origin without asking
     first (Fetch, section 3.3.5). ``text/event-stream``, which clients must accept as well, is not insisted on: without
@@ -278,11 +279,13 @@ def _check_media(content_type: str | None, accept: str | None) -> None:
     Raises:
         Fault: status 415 or 406.
     """
-    if content_type is None or content_type.partition(";")[0].strip().lower() != "application/json":
+    if content_type is None or content_type.partition(b";")[0].strip().lower() != b"application/json":
         detail = "send JSON-RPC messages with `Content-Type: application/json`"
         raise Fault(415, "unsupported-media-type", "The request's media type is not supported", detail)
-    if not _accepts(accept, _PLAIN):
+    wanted = _text(accept)
+    if not _accepts(wanted, _PLAIN):
         raise Fault(406, "not-acceptable", "The answer has no acceptable media type", "accept `application/json`")
+    return wanted is not None and _accepts(wanted, _STREAMED)
 
 
 def _accepts(accept: str | None, media: tuple[str, ...]) -> bool:

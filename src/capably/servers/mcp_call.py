@@ -4,8 +4,9 @@ Whoever holds the sockets runs it and ends it with exactly one of the methods th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+import msgspec
 
 from capably.plan.caller import Ability, Question
 from capably.plan.outcome import Fault, Outcome
@@ -34,8 +35,7 @@ _UNASKED_LEVEL: Final = "info"
 """What a legacy client is told that has not said what it wants (MCP 2025-11-25, Logging: Setting Log Level)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(msgspec.Struct, frozen=True):
     """What one request says of the client that sent it.
 
     ``abilities`` is what it can be asked for, ``level`` the least severe log level it wants (``None``: no log at all),
@@ -106,8 +106,7 @@ def capability_of(question: Question) -> str:
     return _NAMES[question.ability]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Work that a request asked for. ``memory`` is what earlier rounds of the call gave."""
 
     work: Work | Dialogue
@@ -116,7 +115,7 @@ class Call:
     client: Client
     principal: str
     seal: Seal
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = msgspec.field(default_factory=Memory)
 
     @property
     def name(self) -> str:

@@ -8,10 +8,11 @@ decides is how the message itself speaks; what is remembered between requests of
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
+
+import msgspec
 
 from capably.plan.principal import ANYBODY, Principal
 from capably.plan.trace_context import NO_TRACE, TraceContext
@@ -54,8 +55,7 @@ class Era(StrEnum):
     MODERN = "modern"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What the transport knows of a message: over HTTP, the headers that mirror it.
 
     ``over_http`` is false for transports without headers, where the body alone counts. ``repeated`` names a mirroring
@@ -69,7 +69,7 @@ class Context:
     method: str | None = None
     name: str | None = None
     repeated: str | None = None
-    mirrored: Mapping[str, str] = field(default_factory=lambda: NO_MIRRORS)
+    mirrored: Mapping[str, str] = NO_MIRRORS
     principal: Principal = ANYBODY
     session_id: str | None = None
     session: Session | None = None

@@ -44,8 +44,7 @@ class Marks:
         return msgspec.json.encode({**self.always, **self.listed, **fields})
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """What has to be run before a message can be answered.
 
     ``tell`` makes the result of how it ended, ``tell_fault`` that of a run without an outcome; both give JSON and may

@@ -6,7 +6,6 @@ read.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -32,8 +31,7 @@ MAX_DEPTH: Final = 64
 _SHOWN_CHARACTERS = 120
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """A request, or with ``id`` ``None`` a notification. ``params`` is empty when none were sent."""
 
     id: RequestId | None
@@ -41,16 +39,14 @@ class Message:
     params: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """A client's answer to a request of this server: ``result``, or ``None`` when it answered with an error."""
 
     id: RequestId | None
     result: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What goes back: the HTTP status, and one JSON-RPC message or, for a notification, nothing.
 
     ``session_id`` is that of the session that the message has opened.

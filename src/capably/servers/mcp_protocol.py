@@ -9,9 +9,11 @@ wish to be told of changes as a :class:`Listen`, several messages as a :class:`B
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault
@@ -158,7 +160,7 @@ class Protocol:
             session = self._session(context)
             if session is None:
                 return _without_session(message.id)
-            context = replace(context, session=session)
+            context = msgspec.structs.replace(context, session=session)
         if message.id is None:
             _notified(message, context.session)
             return _ACCEPTED
@@ -168,7 +170,9 @@ class Protocol:
         if isinstance(answer, Listen):
             return answer
         reply = Reply(200, encode_result(message.id, answer))
-        return replace(reply, session_id=self._begun(message, context)) if is_first else reply
+        if not is_first:
+            return reply
+        return msgspec.structs.replace(reply, session_id=self._begun(message, context))
 
     def _call(self, work: Work | Dialogue, message: Message, context: Context, marks: Marks, memory: Memory) -> Call:
         client = client_of(message, context, marks.era)

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from capably.plan.caller import InputRequiredError, Invoke
 from capably.plan.outcome import Fault, Outcome
@@ -30,11 +31,12 @@ async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Repl
     """
     caller = McpCaller(call, say)
     try:
-        with _cancellable(call):
+        with _cancellable(call) if call.client.session is not None else _BY_NOBODY:
             work = call.work
             if isinstance(work, Dialogue):
                 return call.end(await work.hold(caller))
-            return call.answer(work, await collected(await invoke(work.operation, work.inputs, caller), cap))
+            outcome = await invoke(work.operation, work.inputs, caller)
+            return call.answer(work, outcome if outcome.stream is None else await collected(outcome, cap))
     except InputRequiredError as needed:
         return call.come_again(needed.questions, Memory(caller.journal, call.memory.answers))
     except Fault as fault:
@@ -44,6 +46,9 @@ async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Repl
     except Exception:
         _LOGGER.exception("the call of %s broke down", call.name)
         return call.crash()
+
+
+_BY_NOBODY: Final = contextlib.nullcontext()
 
 
 @contextlib.contextmanager
@@ -89,4 +94,4 @@ async def collected(outcome: Outcome, cap: int) -> Outcome:
         raise Fault(502, f"upstream-{problem.trouble.value}", "The upstream's answer broke off", detail) from problem
     finally:
         await stream.aclose()
-    return replace(outcome, body=b"".join(chunks), stream=None)
+    return msgspec.structs.replace(outcome, body=b"".join(chunks), stream=None)

@@ -6,7 +6,8 @@ cancelled, wherever it is.
 
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
-from typing import NamedTuple
+
+import msgspec
 
 from capably.plan.operation import Forward
 from capably.plan.outcome import Passage, PassOn
@@ -55,7 +56,7 @@ class _Arriving:
             pass
 
 
-class Exchange(NamedTuple):
+class Exchange(msgspec.Struct, frozen=True):
     """One request of a caller and the way to answer it, as ASGI hands them over."""
 
     scope: Scope
@@ -70,7 +71,7 @@ async def pass_through(forward: Forward, match: Match, exchange: Exchange, pass_
         Fault: the path cannot be passed on, or the upstream gave no answer.
         StreamBrokenError: the answer broke off after it had begun.
     """
-    scope, receive, send = exchange
+    scope, receive, send = exchange.scope, exchange.receive, exchange.send
     is_empty = header(scope, b"transfer-encoding") is None and (header(scope, b"content-length") or "0") == "0"
     arriving = _Arriving(receive, is_empty=is_empty or forward.reads_body)
     body: AsyncIterable[bytes] | bytes | None = None if is_empty else arriving

@@ -4,7 +4,9 @@ An upstream's status and body come back as they are. Every error of ours is an R
 """
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from capably.diagnostics import nearest
 from capably.plan.caller import Invoke, SilentCaller
@@ -112,7 +114,7 @@ class _RestServer:
             await self._run(self._endpoints[id(_operation(scope["method"], match))], match, exchange, sent)
 
     async def _run(self, endpoint: _Endpoint, match: Match, exchange: Exchange, sent: Sent) -> None:
-        scope, receive, _send = exchange
+        scope, receive = exchange.scope, exchange.receive
         asked = Asked(scope["method"], sent, wanted_type(endpoint.offer, sent), endpoint.offer)
         body = await read_body(scope, receive, self._limits.body_bytes)
         reading = endpoint.reader.read(match.values, scope["query_string"], sent, body)
@@ -121,7 +123,7 @@ class _RestServer:
     async def _answer(self, operation: Operation, reading: Reading, asked: Asked, exchange: Exchange) -> None:
         outcome = await self._invoke(operation, reading.inputs, SilentCaller(_trace(exchange.scope, asked.sent)))
         if reading.headers:
-            outcome = replace(outcome, headers=(*outcome.headers, *reading.headers))
+            outcome = msgspec.structs.replace(outcome, headers=(*outcome.headers, *reading.headers))
         await send_answer(exchange.send, outcome, asked)
 
     async def _describe(self, scope: Scope, send: Send, sent: Sent) -> None:

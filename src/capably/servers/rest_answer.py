@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -68,7 +68,7 @@ def _not_acceptable(kinds: tuple[str, ...]) -> Fault:
     return Fault(406, "not-acceptable", "The answer has no such media type", detail, headers=(("vary", "accept"),))
 
 
-class Asked(NamedTuple):
+class Asked(msgspec.Struct, frozen=True):
     """What a request wants of its answer: the method, the headers, the media type of those offered."""
 
     method: str

@@ -6,7 +6,7 @@ strict handling (RFC 7240, section 4.4) has it refused.
 
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -23,7 +23,7 @@ _MOST_TOLD: Final = 10
 _LONGEST_TOLD: Final = 60
 
 
-class Reading(NamedTuple):
+class Reading(msgspec.Struct, frozen=True):
     """Accepted inputs, and the headers that tell what else was sent."""
 
     inputs: Inputs
@@ -43,7 +43,10 @@ class InputReader:
         self._operation = operation
         inputs = operation.inputs
         places = _placeholders(operation.route) if operation.route is not None else []
-        self._path = [tuple(item for item in _at(inputs, Location.PATH) if item.wire_name == name) for name in places]
+        at_path = _at(inputs, Location.PATH)
+        self._path = [
+            (item.name, place) for place, name in enumerate(places) for item in at_path if item.wire_name == name
+        ]
         self._query = _at(inputs, Location.QUERY)
         self._known = {item.wire_name for item in self._query} | set(asked)
         self._headers = tuple((item.name, item.wire_name.lower().encode()) for item in _at(inputs, Location.HEADER))
@@ -66,11 +69,8 @@ class InputReader:
             Fault: status 400, with every input that is missing or not what it should be; status 415, the body is
                 written in a way that is not read here.
         """
-        given: dict[str, Any] = {}
+        given: dict[str, Any] = {name: places[place] for name, place in self._path}
         strays: list[str] = []
-        for items, value in zip(self._path, places, strict=True):
-            for item in items:
-                given[item.name] = value
         if query:
             self._take_query(query, given, strays)
         for name, wire_name in self._headers:

@@ -4,10 +4,11 @@ A literal segment beats one with placeholders and text, which beats a bare place
 takes the rest. The table is built once.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from urllib.parse import unquote, unquote_to_bytes
+
+import msgspec
 
 from capably.plan.operation import Forward, Operation, Route
 
@@ -16,18 +17,19 @@ from capably.plan.operation import Forward, Operation, Route
 class _Branch:
     """One segment of the table: what may follow it, and what ends here.
 
-    ``holes`` are segments with placeholders, each by the texts around them; ``rest`` takes all that is left of a path.
+    ``holes`` are segments with placeholders and text, each by the texts, ``bare`` is one that is a placeholder alone;
+    ``rest`` takes all that is left of a path.
     """
 
     literals: "dict[str, _Branch]" = field(default_factory=dict)
     holes: "list[tuple[tuple[str, ...], _Branch]]" = field(default_factory=list)
+    bare: "_Branch | None" = None
     rest: "_Branch | None" = None
     operations: dict[str, Operation] = field(default_factory=dict)
     forward: Forward | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(msgspec.Struct, frozen=True):
     """What a path leads to: operations by method, or a forward; and the values of its placeholders, in order.
 
     ``rest`` is what a last ``{path}`` took, as it came over the wire; ``None`` where there is none.
@@ -52,9 +54,6 @@ class Match:
         return self.operations.get("GET") if found is None and method == "HEAD" else found
 
 
-_Accept: TypeAlias = Callable[[Match], bool]
-
-
 class Router:
     """The routes of one REST server."""
 
@@ -75,24 +74,22 @@ class Router:
             UnicodeDecodeError: a segment is not UTF-8. To replace what cannot be read would name something else; only
                 a forward passes it on as it is.
         """
-        raw = raw_path[1:].split(b"/")
         try:
             if b"%" in raw_path:
-                segments = [unquote_to_bytes(segment).decode() for segment in raw]
+                segments = [unquote_to_bytes(segment).decode() for segment in raw_path[1:].split(b"/")]
             else:  # nearly every path
                 segments = raw_path[1:].decode().split("/")
         except UnicodeDecodeError:
             found = self.find_forward(raw_path)
             if found is None:
                 raise
-            return replace(found, operations={})
-        return _find(self._root, _Path(segments, raw, _answers), 0, ())
+            return msgspec.structs.replace(found, operations={})
+        return _find(self._root, _Path(segments, raw_path), 0, ())
 
     def find_forward(self, raw_path: bytes) -> Match | None:
         """The most specific match that has a forward."""
-        raw = raw_path[1:].split(b"/")
-        segments = [unquote_to_bytes(segment).decode("utf-8", "surrogateescape") for segment in raw]
-        return _find(self._root, _Path(segments, raw, lambda match: match.forward is not None), 0, ())
+        segments = [unquote_to_bytes(each).decode("utf-8", "surrogateescape") for each in raw_path[1:].split(b"/")]
+        return _find(self._root, _Path(segments, raw_path, wants_forward=True), 0, ())
 
     def _end_of(self, route: Route) -> _Branch:
         branch = self._root
@@ -100,10 +97,6 @@ class Router:
             is_rest = route.takes_rest and at == len(route.segments) - 1
             branch = _grow_rest(branch) if is_rest else _grow(branch, segment)
         return branch
-
-
-def _answers(match: Match) -> bool:
-    return bool(match.operations or match.forward)
 
 
 def _grow_rest(branch: _Branch) -> _Branch:
@@ -115,6 +108,9 @@ def _grow(branch: _Branch, segment: str | tuple[str, ...]) -> _Branch:
     if isinstance(segment, str):
         return branch.literals.setdefault(unquote(segment), _Branch())
     texts = segment[::2]
+    if texts == ("", ""):
+        branch.bare = branch.bare or _Branch()
+        return branch.bare
     for known, child in branch.holes:
         if known == texts:
             return child
@@ -124,18 +120,17 @@ def _grow(branch: _Branch, segment: str | tuple[str, ...]) -> _Branch:
     return child
 
 
-@dataclass(frozen=True, slots=True)
-class _Path:
-    """A path that is looked for: its segments, decoded and as they came, and which matches count."""
+class _Path(msgspec.Struct, frozen=True):
+    """A path that is looked for: its segments, decoded, and as it came; and whether operations do not count."""
 
     segments: list[str]
-    raw: list[bytes]
-    accept: _Accept
+    raw: bytes
+    wants_forward: bool = False
 
 
 def _find(branch: _Branch, path: _Path, at: int, values: tuple[str, ...]) -> Match | None:
     if at == len(path.segments):
-        return _accepted(path, Match(branch.operations, values, branch.forward))
+        return _match(branch, path, branch.operations, values)
     text = path.segments[at]
     literal = branch.literals.get(text)
     if literal is not None and (found := _find(literal, path, at + 1, values)) is not None:
@@ -144,17 +139,23 @@ def _find(branch: _Branch, path: _Path, at: int, values: tuple[str, ...]) -> Mat
         cut = _cut(text, texts)
         if cut is not None and (found := _find(child, path, at + 1, (*values, *cut))) is not None:
             return found
+    if text and branch.bare is not None and (found := _find(branch.bare, path, at + 1, (*values, text))) is not None:
+        return found
     return _rest(branch.rest, path, at, values) if branch.rest is not None else None
 
 
 def _rest(branch: _Branch, path: _Path, at: int, values: tuple[str, ...]) -> Match | None:
     text = "/".join(path.segments[at:])
-    operations = branch.operations if text else {}
-    return _accepted(path, Match(operations, (*values, text), branch.forward, b"/".join(path.raw[at:])))
+    raw = b"/".join(path.raw[1:].split(b"/")[at:])
+    return _match(branch, path, branch.operations if text else {}, (*values, text), raw)
 
 
-def _accepted(path: _Path, match: Match) -> Match | None:
-    return match if path.accept(match) else None
+def _match(
+    branch: _Branch, path: _Path, operations: dict[str, Operation], values: tuple[str, ...], rest: bytes | None = None
+) -> Match | None:
+    if branch.forward is None and (path.wants_forward or not operations):
+        return None
+    return Match(operations, values, branch.forward, rest)
 
 
 def _cut(text: str, texts: tuple[str, ...]) -> tuple[str, ...] | None:

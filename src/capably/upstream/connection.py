@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable
-from typing import NamedTuple, Self, cast
+from typing import Final, Self, cast
 
+import msgspec
 from httptools import HttpParserError, HttpParserUpgrade
 
 from capably.upstream.exchange import Exchange
 from capably.upstream.reply import Trouble, UpstreamError
 
 
-class Deadline(NamedTuple):
+class Deadline(msgspec.Struct, frozen=True):
     """When to give up, by the loop's clock, and after how many seconds that is."""
 
     at: float
@@ -26,9 +27,9 @@ class Deadline(NamedTuple):
         """What to tell."""
         return UpstreamError(Trouble.TIMEOUT, f"no answer within {self.seconds:g} s")
 
-    def arm(self, act: Callable[[UpstreamError], None]) -> asyncio.TimerHandle:
-        """Act when it is time."""
-        return asyncio.get_running_loop().call_at(self.at, lambda: act(self.problem))
+
+_SOON_S: Final = 0.001
+"""Loops count milliseconds."""
 
 
 class StaleError(Exception):
@@ -45,6 +46,7 @@ class Connection(asyncio.Protocol):
             on_free: called when an exchange is over and the next may begin.
             on_lost: called when the connection has ended.
         """
+        self.loop = asyncio.get_running_loop()
         self._on_free = on_free
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
@@ -52,6 +54,9 @@ class Connection(asyncio.Protocol):
         self._is_sent = True
         self._uploading: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
+        self._deadline: Deadline | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
         self.uses = 0
         self.idle_since = 0.0
 
@@ -91,7 +96,9 @@ class Connection(asyncio.Protocol):
         """
         self.uses += 1
         self._exchange = exchange
-        timer = deadline.arm(self._time_out) if deadline is not None else None
+        self._deadline = deadline
+        if deadline is not None and (self._timer is None or self._timer_at > deadline.at):
+            self._arm(deadline.at)
         if body is None or isinstance(body, bytes):
             self.transport.write(head + body if body else head)
         else:
@@ -105,8 +112,22 @@ class Connection(asyncio.Protocol):
             await self._end_upload()
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
+            self._deadline = None
+
+    def _arm(self, at: float) -> None:
+        """Look at the deadline when it is time; the timer stays when the deadline goes, and serves the next one."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = self.loop.call_at(at, self._look), at
+
+    def _look(self) -> None:
+        self._timer, deadline = None, self._deadline
+        if deadline is None:
+            return
+        if deadline.at - self.loop.time() > _SOON_S:
+            self._arm(deadline.at)
+        else:
+            self._time_out(deadline.problem)
 
     async def _upload(self, exchange: Exchange, body: AsyncIterable[bytes], *, chunked: bool) -> None:
         try:
@@ -174,6 +195,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         if exchange.is_complete:
+            del exchange.parser  # they hold each other, and would wait for the collector
             self._free(exchange)
 
     def _free(self, exchange: Exchange) -> None:
@@ -196,6 +218,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of ``asyncio.Protocol``."""
         self.resume_writing()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._uploading is not None:
             self._uploading.cancel()
         exchange, self._exchange = self._exchange, None

@@ -7,8 +7,9 @@ carries the exchange feeds the parser; nothing here opens or reads sockets.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+import msgspec
 from httptools import HttpResponseParser
 
 from capably.upstream.reply import Trouble, UpstreamError
@@ -22,6 +23,8 @@ _REDIRECTED = 300
 
 class Carrier(Protocol):
     """The connection, as far as an exchange needs it."""
+
+    loop: asyncio.AbstractEventLoop
 
     def pause(self) -> None:
         """Let the upstream wait."""
@@ -104,7 +107,7 @@ class Body:
             self._carrier.abort()
 
 
-class Most(NamedTuple):
+class Most(msgspec.Struct, frozen=True):
     """Bytes of an answer: how many are taken, and after how many a success is a stream; the longest pause in that."""
 
     taken: int
@@ -161,7 +164,7 @@ class Exchange:
         self._size = 0
         self._header_bytes = 0
         self.streams_all = streams_all
-        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.answered: asyncio.Future[None] = carrier.loop.create_future()
         self.status = 0
         self.headers: list[tuple[str, str]] = []
         self.chunks: list[bytes] = []
@@ -175,7 +178,10 @@ class Exchange:
 
     def header(self, name: str) -> str | None:
         """The first header of that lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
     def fail(self, problem: UpstreamError) -> None:
         """Tell whoever waits, or whoever reads the stream."""

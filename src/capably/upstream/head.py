@@ -11,6 +11,7 @@ from capably.upstream.request import Request
 
 _DEFAULTS = {"user-agent": f"User-Agent: capably/{__version__}\r\n", "accept": "Accept: */*\r\n"}
 _ACCEPT_ENCODING = {"accept-encoding": f"Accept-Encoding: {ACCEPTED}\r\n"}
+_ALWAYS = {True: (*_DEFAULTS.values(), *_ACCEPT_ENCODING.values()), False: tuple(_DEFAULTS.values())}
 _TELLS_NOTHING = frozenset({"POST", "PUT", "PATCH"})  # meant to have content, so none is told: RFC 9110, section 8.6
 
 
@@ -39,6 +40,10 @@ def head_of(request: Request, way: Way, target: str, framing: Framing, *, decode
     if way.is_relayed:
         target = f"{address.scheme}://{address.authority}{target}"
     lines = [f"{request.method} {target} HTTP/1.1\r\nHost: {address.authority}\r\n"]
+    if not request.headers and not address.authorization and way.proxy is None:  # nearly every request
+        lines += _ALWAYS[decodes]
+        lines.append(_length(request, framing))
+        return "".join(lines).encode("utf-8", "surrogateescape")
     added = _DEFAULTS | _ACCEPT_ENCODING if decodes else dict(_DEFAULTS)
     if address.authorization:
         added["authorization"] = f"Authorization: {address.authorization}\r\n"

@@ -103,7 +103,7 @@ class Pool:
         return self._usual
 
     def _keep(self, way: Way, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
+        loop = connection.loop
         connection.idle_since = loop.time()
         if connection.uses == 1 and way.address.is_tls:
             secured = connection.transport.get_extra_info("ssl_object")

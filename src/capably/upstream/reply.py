@@ -1,9 +1,10 @@
 """What an upstream says: a reply with its body, or with a stream while the body is still arriving."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
 
 
 class ByteStream(Protocol):
@@ -18,8 +19,7 @@ class ByteStream(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An upstream's answer. Header names are in lower case; ``body`` is decoded from its content encoding."""
 
     status: int
@@ -29,7 +29,10 @@ class Reply:
 
     def header(self, name: str) -> str | None:
         """The first header of that lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
 
 class Trouble(StrEnum):

@@ -1,7 +1,8 @@
 """The parts of a request that signatures cover, as they go over the wire."""
 
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+import msgspec
 
 from capably.upstream.request import Request
 
@@ -13,7 +14,7 @@ def with_headers(request: Request, *pairs: tuple[str, str]) -> Request:
     """The request with these headers instead of any of the same names."""
     names = {name.lower() for name, _value in pairs}
     kept = tuple(pair for pair in request.headers if pair[0].lower() not in names)
-    return replace(request, headers=(*kept, *pairs))
+    return msgspec.structs.replace(request, headers=(*kept, *pairs))
 
 
 def header(request: Request, name: str) -> str | None:
