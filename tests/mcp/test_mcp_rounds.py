@@ -18,6 +18,7 @@ from mcp.client import ClientRequestContext
 from capably.plan.caller import Ability, Caller, Question
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Outcome
+from capably.plan.steps import Flow
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import McpApp, build_app
@@ -73,7 +74,8 @@ async def served(server: ServerPlan, serve: Serve) -> AsyncIterator[Server]:
     async def invoke(_operation: Operation, _inputs: Inputs, caller: Caller) -> Outcome:
         return Outcome(200, "application/json", json.dumps({"told": await run["it"](caller)}).encode())
 
-    app = build_app(server, invoke, Limits(), Gatekeeper())
+    flows = tuple(replace(operation, work=Flow(())) for operation in server.operations)  # what tells its caller things
+    app = build_app(replace(server, operations=flows), invoke, Limits(), Gatekeeper())
     async with serve(app) as url, aiohttp.ClientSession() as http:
         yield Server(url + "/mcp", app, run, http)
         app.close()

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -13,6 +13,7 @@ import pytest
 from capably.plan.caller import Ability, Caller, Question
 from capably.plan.operation import Inputs, Operation, ServerPlan
 from capably.plan.outcome import Outcome
+from capably.plan.steps import Flow
 from capably.servers.gatekeeper import Gatekeeper
 from capably.servers.http import Application, Limits
 from capably.servers.mcp import McpApp, build_app
@@ -42,7 +43,8 @@ async def served(server: ServerPlan, serve: Serve) -> AsyncIterator[Server]:
         told = await run["it"](caller)
         return Outcome(200, "application/json", json.dumps({"told": told}).encode())
 
-    app = build_app(server, invoke, Limits(), Gatekeeper())
+    flows = tuple(replace(operation, work=Flow(())) for operation in server.operations)  # what tells its caller things
+    app = build_app(replace(server, operations=flows), invoke, Limits(), Gatekeeper())
     async with serve(app) as url:
         yield Server(url + "/mcp", app, run)
         app.close()
