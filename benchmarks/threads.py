@@ -11,6 +11,7 @@ SQLite syncs as it always does; PostgreSQL is Debian's, started here, without fs
 import argparse
 import asyncio
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -163,6 +164,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1, help="services that share a PostgreSQL database (1)")
     parser.add_argument("--runs-at-once", type=int, help="the option of the service")
     choices = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     kinds = [choices.database] if choices.database else ["sqlite", "postgresql"]
     if choices.processes > 1:
         kinds = ["postgresql"]

@@ -12,6 +12,7 @@ stays what it is, so a seed is not quite a repetition.
 import argparse
 import asyncio
 import contextlib
+import signal
 import sys
 import tempfile
 import time
@@ -194,6 +195,7 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**6), help="left out: a random one")
     choices = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     with contextlib.ExitStack() as stack:
         port = free_port()
         stack.enter_context(running([sys.executable, HERE / "threads_world.py", str(port)], port))
