@@ -83,6 +83,7 @@ def accepted(examined: Sequence[Examined], settings: Settings) -> list[Examined]
         RefusedError: nothing of a document can be served; or, with ``settings.strict``, a document has an error.
         CommandError: a value is missing, a name on the command line is not known, or servers clash.
     """
+    examined = _not_imported(examined)
     unknown = unknown_names(examined, settings)
     if unknown is not None:
         raise unknown
@@ -95,6 +96,18 @@ def accepted(examined: Sequence[Examined], settings: Settings) -> list[Examined]
         examined = _only_over_stdio(examined, settings.stdio)
     _check_clashes(examined, settings)
     return list(examined)
+
+
+def _not_imported(examined: Sequence[Examined]) -> list[Examined]:
+    """The documents without those whose servers another one of them imports, all of them: they are served there."""
+    names = {id(item): {server.namespace for server in servers_of(item)} for item in examined}
+
+    def is_imported(item: Examined) -> bool:
+        file, own = Path(item.file).resolve(), names[id(item)]
+        others = (other for other in examined if other is not item and own <= names[id(other)])
+        return bool(own) and any(file in {path.resolve() for path in other.files} for other in others)
+
+    return [item for item in examined if not is_imported(item)]
 
 
 def _only_over_stdio(examined: Sequence[Examined], namespace: str) -> list[Examined]:

@@ -5,11 +5,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from capably.settings import Settings
 from capably.sources import Sources
@@ -131,6 +134,15 @@ def test_documents_of_a_folder_come_and_go(tmp_path: Path, start: "Start") -> No
     assert process.stop() == 0
 
 
+def test_servers_that_another_document_imports_are_served_there(tmp_path: Path, start: "Start") -> None:
+    write(tmp_path / "shared.yaml", server("shared", 1))
+    entry = {"import": "shared", "from": "./shared.yaml"}
+    write(tmp_path / "main.yaml", entry, server("own", 2))
+    process = start("serve", tmp_path, ready=True)
+    assert (number(process, "shared"), number(process, "own")) == (1, 2)
+    assert process.stop() == 0
+
+
 def test_a_folder_without_documents_is_told(tmp_path: Path, start: "Start") -> None:
     (tmp_path / "empty").mkdir()
     process = start("serve", tmp_path / "empty")
@@ -168,3 +180,30 @@ def test_a_terminal_that_goes_away_ends_the_command(tmp_path: Path, start: "Star
     finally:
         popen.kill()
         popen.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not spread connections over workers")
+def test_hanging_up_reloads_every_worker_behind_one_address(tmp_path: Path, start: "Start") -> None:
+    file = write(tmp_path / "one.yaml", server("one", 1))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    process = start("serve", file, "--workers", "2", "--listen", str(port), ready=True)
+    assert f"http://127.0.0.1:{port}/one" in process.stderr
+
+    def said() -> set[int]:
+        answers = set()
+        for _ in range(16):  # each connection may meet another worker
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/one/number")
+            answers.add(int(json.loads(connection.getresponse().read())["n"]))
+            connection.close()
+        return answers
+
+    assert said() == {1}
+    write(file, server("one", 2))
+    process.popen.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 20
+    while said() != {2}:
+        assert time.monotonic() < deadline, process.stderr
+    assert process.stderr.count("reloaded: generation 2") == 1, "one worker tells for all"
+    assert process.stop() == 0
