@@ -6,7 +6,7 @@ that is not ours, are refused while a server listens on loopback (DNS rebinding)
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
@@ -73,6 +73,26 @@ def header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
+def text_of(value: bytes) -> str:
+    """The text of a header: UTF-8 where it is, as callers write today, else latin-1 (RFC 9110, section 5.5)."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
+    """The headers of a request by lower-case name; repeated ones are one list (RFC 9110, section 5.3)."""
+    fields = scope["headers"]
+    found: dict[bytes, bytes] = dict(fields)
+    if len(found) == len(fields):
+        return found
+    lists: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        lists.setdefault(name, []).append(value)
+    return {name: (b"; " if name == b"cookie" else b", ").join(values) for name, values in lists.items()}
+
+
 async def read_body(scope: Scope, receive: Receive, cap: int) -> bytes:
     """The request body.
 
@@ -110,11 +130,14 @@ async def send_body(
     fields = _fields(media_type, headers)
     if status not in _BODILESS:
         fields.append((b"content-length", str(len(body)).encode()))
+    elif status == _RESET:
+        fields.append((b"content-length", b"0"))  # RFC 9110, section 15.3.6: nothing else says that it ends here
     await send({"type": "http.response.start", "status": status, "headers": fields})
     await send({"type": "http.response.body", "body": b"" if head or status in _BODILESS else body})
 
 
 _BODILESS = frozenset({204, 205, 304})
+_RESET = 205
 
 
 async def send_head(send: Send, outcome: Outcome) -> None:

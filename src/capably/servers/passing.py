@@ -20,6 +20,7 @@ from capably.servers.http import (
     read_body,
     send_body,
     send_stream,
+    text_of,
     while_connected,
 )
 from capably.servers.router import Match
@@ -97,13 +98,6 @@ def _passage(forward: Forward, match: Match, scope: Scope, body: AsyncIterable[b
         rest=match.rest.decode("latin-1") if match.rest is not None else None,
         query=scope["query_string"].decode("latin-1"),
         values={item.name: places[item.wire_name] for item in forward.inputs if item.wire_name in places},
-        headers=tuple((name.decode("latin-1").lower(), _text(value)) for name, value in scope["headers"]),
+        headers=tuple((name.decode("latin-1").lower(), text_of(value)) for name, value in scope["headers"]),
         body=body,
     )
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")

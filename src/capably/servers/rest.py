@@ -24,6 +24,7 @@ from capably.servers.http import (
     Send,
     StreamBrokenError,
     check_origin,
+    headers_of,
     read_body,
     send_body,
     send_fault,
@@ -72,11 +73,12 @@ class _RestServer:
         self._endpoints = {
             id(item): _Endpoint(item, _reader(server, item), offer_of(item)) for item in server.operations
         }
+        self._allowed = Match({item.method: item for item in server.operations if item.method}, ()).allowed
         self._paths = tuple(dict.fromkeys(item.route.path for item in server.operations if item.route is not None))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        sent = dict(scope["headers"])
+        sent = headers_of(scope)
         send = self._origins.telling(sent, send)
         try:
             await self._respond(Exchange(scope, receive, send), sent)
@@ -129,6 +131,9 @@ class _RestServer:
     async def _describe(self, scope: Scope, send: Send, sent: Sent) -> None:
         """Answer from what the server says of itself; the document has no such path."""
         path = scope["path"]
+        if path == "*" and scope["method"] == "OPTIONS":  # about the server as a whole: RFC 9110, section 9.3.7
+            await send_body(send, 204, None, b"", (("allow", self._allowed),))
+            return
         if not self._documents.has(path):
             raise _not_found(path, self._paths)
         asks_for_route(path, "GET")

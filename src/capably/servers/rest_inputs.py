@@ -5,9 +5,8 @@ strict handling (RFC 7240, section 4.4) has it refused.
 """
 
 from collections.abc import Iterable, Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote
 
 import msgspec
 
@@ -16,11 +15,13 @@ from capably.plan.inputs import accept, invalid_inputs, read_text
 from capably.plan.operation import Input, Inputs, Location, Operation, Route
 from capably.plan.outcome import Fault, Headers, Problem
 from capably.servers.forms import MULTIPART, URLENCODED, FormError, read_form
+from capably.servers.http import text_of
 from capably.servers.rest_answer import Sent
 
 IGNORED: Final = "capably-ignored"
 _MOST_TOLD: Final = 10
 _LONGEST_TOLD: Final = 60
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"  # may be ignored: RFC 8259, section 8.1
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -75,9 +76,9 @@ class InputReader:
             self._take_query(query, given, strays)
         for name, wire_name in self._headers:
             if wire_name in sent:
-                given[name] = sent[wire_name].decode("latin-1")
+                given[name] = text_of(sent[wire_name])
         if self._cookies and b"cookie" in sent:
-            cookies = _cookies(sent[b"cookie"].decode("latin-1"))
+            cookies = _cookies(text_of(sent[b"cookie"]))
             given |= {item.name: cookies[item.wire_name] for item in self._cookies if item.wire_name in cookies}
         if body and self._reads_body:
             self._take_body(body, sent, given, strays)
@@ -88,7 +89,7 @@ class InputReader:
 
     def _take_query(self, query: bytes, given: dict[str, Any], strays: list[str]) -> None:
         values: dict[str, list[str]] = {}
-        for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
+        for name, value in _pairs(query):
             values.setdefault(name, []).append(value)
         for item in self._query:
             if item.wire_name in values:
@@ -96,6 +97,9 @@ class InputReader:
         strays += [f"query.{name}" for name in values if name not in self._known]
 
     def _take_body(self, body: bytes, sent: Sent, given: dict[str, Any], strays: list[str]) -> None:
+        coding = sent.get(b"content-encoding", b"identity").strip().lower()
+        if coding != b"identity":
+            raise _coded(coding.decode("latin-1"))
         content_type = sent.get(b"content-type", b"").decode("latin-1")
         kind = content_type.partition(";")[0].strip().lower()
         is_form = bool(self._fields) and kind in {URLENCODED, MULTIPART}
@@ -139,11 +143,33 @@ def _one(item: Input, values: list[str]) -> str | list[str]:
     return values if item.type == "array" else values[-1]
 
 
-def _cookies(text: str) -> Mapping[str, str]:
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    """Names and values of a query. What is no text is refused: to replace it would ask for something else."""
     try:
-        return {name: morsel.value for name, morsel in SimpleCookie(text).items()}
-    except CookieError:
-        return {}
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        detail = "percent-encode the UTF-8 bytes of each name and value"
+        raise Fault(400, "malformed-query", "The query is not UTF-8", detail) from None
+
+
+def _cookies(text: str) -> Mapping[str, str]:
+    """Cookies by name, the first of a name (RFC 6265, section 5.4: the most specific one); odd ones harm no other."""
+    found: dict[str, str] = {}
+    for part in text.split(";"):
+        name, equals, value = part.partition("=")
+        if equals:
+            found.setdefault(name.strip(), _unquoted(value.strip()))
+    return found
+
+
+def _unquoted(value: str) -> str:
+    """The value of a cookie without its quotes and percent-encoding (OpenAPI 3.1.1, section 4.8.12: style form)."""
+    if len(value) > 1 and value.startswith('"') and value.endswith('"'):
+        value = value[1:-1]
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return value
 
 
 def _is_strict(sent: Sent) -> bool:
@@ -178,9 +204,16 @@ def _of_form(item: Input | None, values: list[str]) -> Any:
     return read_text(_one(item, values), item.type, item.schema)
 
 
+def _coded(coding: str) -> Fault:
+    """Why a body is not read that the caller has compressed (RFC 9110, section 15.5.16)."""
+    detail = f"send the body as it is, without `Content-Encoding: {coding[:_LONGEST_TOLD]}`"
+    headers = (("accept-encoding", "identity"),)
+    return Fault(415, "unsupported-media-type", "The request body must not be compressed", detail, headers=headers)
+
+
 def _decoded(body: bytes, content_type: str) -> Any:
     try:
-        return msgspec.json.decode(body)
+        return msgspec.json.decode(body.removeprefix(_BYTE_ORDER_MARK))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         if content_type and "json" not in content_type.lower():
             detail = f"send `Content-Type: application/json` and JSON, not {content_type}"
