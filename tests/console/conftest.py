@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from capably.app import Service, open_documents
 from capably.capabilities import THREADS_RUNS
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.conftest import Upstream
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE_MS = 20_000
 REST, MCP = "aimlapi-threads-runs-rest", "aimlapi-threads-runs-mcp"
 
 
@@ -135,6 +136,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not there: apt-get install chromium")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         yield browser
         browser.close()
@@ -176,7 +178,7 @@ def open_page(browser: Browser, complaints: Complaints) -> Iterator[Open]:
                 complaints.found.append(f"foreign request: {request.url}")
 
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("console", complaints.hear)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tests.conftest import Upstream
     from tests.console.conftest import Open, Show
 
+pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
 INPUTS: tuple[dict[str, Any], ...] = (
     {"name": "text", "minLength": 2, "maxLength": 8, "pattern": "^[a-z]+$", "description": "A short word."},
     {"name": "day", "format": "date"},

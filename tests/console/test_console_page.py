@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import Upstream
     from tests.console.conftest import Complaints, Open, Show
 
+pytestmark = pytest.mark.timeout(180)  # a browser on a busy machine takes its time
 REST, MCP = "aimlapi-threads-runs-rest", "aimlapi-threads-runs-mcp"
 CREATE = "POST /v1/threads/{threadid}/runs"
 OPERATIONS = {
