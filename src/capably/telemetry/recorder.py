@@ -94,6 +94,8 @@ class Recorder:
         entry.end()
         if self._traces is not None and tree.is_sampled:
             self._traces.keep(entry)
+        else:
+            tree.recordings.clear()  # nobody looks at them here; what is sent has its spans
         labels = (tree.kind, str(attributes.get(names.NAMESPACE, "")), operation, "ERROR" if failure else "OK")
         self._measure(self._request_seconds, labels, entry)
         if failure:

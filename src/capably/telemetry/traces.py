@@ -38,12 +38,13 @@ class Traces:
         if requests is None:
             self._kept[tree.trace_id] = [(tree, entry)]
             if len(self._kept) > self.capacity:
-                self._kept.popitem(last=False)
+                for request in self._kept.popitem(last=False)[1]:
+                    _forget(*request)
             return
         self._kept.move_to_end(tree.trace_id)
         requests.append((tree, entry))
         if len(requests) > _MOST_REQUESTS:
-            del requests[0]
+            _forget(*requests.pop(0))
 
     def recent(self, operation: str = "", status: Status | None = None) -> Iterator[Trace]:
         """The traces, newest first, without their spans.
@@ -85,6 +86,11 @@ class Traces:
             spans=tuple(spans),
             left_out=sum(tree.left_out for tree in trees),
         )
+
+
+def _forget(tree: Tree, _entry: Recording) -> None:
+    """Let go of spans at once: they know their tree, and would wait for the garbage collector."""
+    tree.recordings.clear()
 
 
 def _known(status: Status) -> Status:
