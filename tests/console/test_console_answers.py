@@ -223,3 +223,30 @@ capability:
     told = show(document, API_SECRET="s3cr3t-0123456789").ask("/console/overview.json")
     assert b"s3cr3t" not in told.body
     assert b"<API_SECRET>" in told.body
+
+
+def test_what_a_control_server_may_not_show_its_console_does_not_either(show: "Show", tmp_path: Path) -> None:
+    document = tmp_path / "quiet.yaml"
+    document.write_text(
+        """
+ikanos: 1.0.0-beta4
+capability:
+  exposes:
+    - type: mcp
+      namespace: mcp
+      port: 0
+      tools: [{name: tell, description: Tells., outputParameters: [{type: string, value: told}]}]
+    - type: control
+      port: 0
+      management: {console: true, reload: false}
+      observability: {metrics: {local: {enabled: false}}, traces: {local: {enabled: false}}}
+""".lstrip()
+    )
+    console = show(document)
+    begun, outcome = console.tried("mcp", "tell", {})
+    assert (begun["trace"], outcome["status"]) == ("", 200)
+    overview = console.ask("/console/overview.json").json
+    assert (overview["records"], overview["may_reload"]) == (False, False)
+    assert console.ask("/console/traces.json").json == {"traces": None}
+    assert console.ask("/console/pulse.json").json["numbers"] is None
+    assert console.ask("/console/reload", {}).status == 405

@@ -348,3 +348,31 @@ def test_the_reference_page_of_a_rest_server_keeps_the_same_rules(
     expect(heading).to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert flaws(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["basic", "digest"])
+def test_a_password_is_the_browsers_own_affair(show: "Show", open_page: "Open", tmp_path: Path, scheme: str) -> None:
+    document = tmp_path / "asked.yaml"
+    document.write_text(
+        f"""
+ikanos: 1.0.0-beta4
+info: {{display: Asked}}
+capability:
+  exposes:
+    - type: mcp
+      namespace: mcp
+      port: 0
+      tools: [{{name: tell, description: Tells., outputParameters: [{{type: string, value: told}}]}}]
+    - type: control
+      port: 0
+      management: {{console: true}}
+      authentication: {{type: {scheme}, username: ada, password: '{{{{PASSWORD}}}}'}}
+""".lstrip()
+    )
+    console = show(document, PASSWORD="difference-engine")
+    assert console.ask("/").status == 401
+    page = open_page(console.url, http_credentials={"username": "ada", "password": "difference-engine"})
+    expect(page.get_by_role("heading", level=1)).to_have_text("Asked")
+    page.goto(console.call("mcp", "tell"))
+    send(page, {})
+    assert "told" in outcome(page)

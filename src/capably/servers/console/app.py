@@ -17,7 +17,7 @@ from capably.plan.outcome import Fault
 from capably.servers.console.assets import PAGE, SAFETY, send_asset
 from capably.servers.console.hiding import hidden, hide_of
 from capably.servers.console.overview import asked, key_of, overview
-from capably.servers.console.pulse import Reloads, pulse, trace_json, traces_json
+from capably.servers.console.pulse import Reloads, pulse, records_numbers, records_traces, trace_json, traces_json
 from capably.servers.console.sources import secrets_of, sources, verdict_json
 from capably.servers.console.trial import Trial
 from capably.servers.desk import Desk
@@ -89,7 +89,7 @@ class Console:
         self._reads: dict[str, Callable[[], Any]] = {
             "pulse.json": lambda: pulse(desk, self._reloads, telemetry),
             "reloads.json": lambda: self._reloads.told(desk),
-            "traces.json": lambda: traces_json(telemetry) if telemetry is not None else {"traces": None},
+            "traces.json": lambda: traces_json(telemetry),
         }
         self._does: dict[str, Answer] = {"try": self._try, "answer": self._given}
         if may_reload:
@@ -158,13 +158,13 @@ class Console:
         if read is not None:
             return read()
         trace_id = name.removeprefix("traces/").removesuffix(".json")
-        found = trace_json(self._telemetry, trace_id) if self._telemetry is not None else None
+        found = trace_json(self._telemetry, trace_id)
         if found is None:
             raise _missing(BELOW + name)
         return found
 
     def _overview(self) -> Any:
-        return {**overview(self._desk), "may_reload": self._may_reload, "records": self._telemetry is not None}
+        return {**overview(self._desk), "may_reload": self._may_reload, "records": records_numbers(self._telemetry)}
 
     async def _try(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked_for = await self._body(scope, receive, _Try)
@@ -185,13 +185,19 @@ class Console:
         entry = self._entered(server, trial)
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         try:
-            async for event in trial.run(invoke, inputs, entry.trace_id if entry is not None else ""):
+            async for event in trial.run(invoke, inputs, self._kept_trace(entry)):
                 line = msgspec.json.encode(event, enc_hook=str) + b"\n"
                 await send({"type": "http.response.body", "body": line, "more_body": True})
         finally:
             if entry is not None and self._telemetry is not None:
                 self._telemetry.recorder.left(entry, trial.status)
         await send({"type": "http.response.body", "body": b""})
+
+    def _kept_trace(self, entry: Recording | None) -> str:
+        """The id of the trace that a call can be looked up by; empty when there will be none."""
+        if entry is None or not entry.tree.is_sampled or not records_traces(self._telemetry):
+            return ""
+        return entry.trace_id
 
     def _entered(self, server: ServerPlan, trial: Trial) -> Recording | None:
         """The span of a call from the page: it is recorded like those of other callers, under a kind of its own."""

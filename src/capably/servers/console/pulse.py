@@ -76,7 +76,9 @@ def pulse(desk: Desk, reloads: Reloads, telemetry: Telemetry | None) -> Object:
         "reloads": reloads.count,
         "is_refused": latest is not None and latest.verdict.is_refused,
         "servers": {item.namespace: item.is_started for item in desk.listeners},
-        "numbers": None if telemetry is None else _numbers(telemetry.metrics.collect()),
+        "numbers": _numbers(telemetry.metrics.collect())
+        if telemetry is not None and records_numbers(telemetry)
+        else None,
     }
 
 
@@ -95,13 +97,27 @@ def _numbers(families: Iterable[Family]) -> Object | None:
     return {"bounds": list(family.bounds), "counts": counts, "failed": failed}
 
 
-def traces_json(telemetry: Telemetry) -> Object:
-    """The traces of late, the newest first, without their spans."""
+def records_numbers(telemetry: Telemetry | None) -> bool:
+    """Whether numbers of calls are recorded, and may be shown."""
+    return telemetry is not None and telemetry.settings.enabled and telemetry.settings.shows_metrics
+
+
+def records_traces(telemetry: Telemetry | None) -> bool:
+    """The same for traces."""
+    return telemetry is not None and telemetry.settings.enabled and telemetry.settings.shows_traces
+
+
+def traces_json(telemetry: Telemetry | None) -> Object:
+    """The traces of late, the newest first, without their spans; ``None`` where none are recorded or may be shown."""
+    if telemetry is None or not records_traces(telemetry):
+        return {"traces": None}
     return {"traces": [_trace(item) for item in islice(telemetry.traces.recent(), _MOST_TRACES)]}
 
 
-def trace_json(telemetry: Telemetry, trace_id: str) -> Object | None:
-    """One trace with its spans; ``None`` when it is not kept any more."""
+def trace_json(telemetry: Telemetry | None, trace_id: str) -> Object | None:
+    """One trace with its spans; ``None`` when it is not kept any more, or never was."""
+    if telemetry is None or not records_traces(telemetry):
+        return None
     found = telemetry.traces.find(trace_id)
     return None if found is None else {**_trace(found), "spans": [_span(span, found) for span in found.spans]}
 
