@@ -83,6 +83,8 @@ def refuses(port: int) -> bool:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            pass  # it waited to be accepted when the listener closed
         time.sleep(0.02)
     return False
 
