@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import logging
 import os
 import socket
 import threading
@@ -27,6 +28,18 @@ def _documents() -> dict[str, Path]:
 
 
 DOCUMENTS = _documents()
+
+
+@pytest.fixture(autouse=True)
+def _log_of_one_test() -> Iterator[None]:
+    """Where a command has its process log to does not outlive the test that ran it."""
+    root = logging.getLogger()
+    handlers, level = tuple(root.handlers), root.level
+    yield
+    for handler in tuple(root.handlers):
+        if handler not in handlers:
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 @dataclass(frozen=True)

@@ -161,9 +161,9 @@ HOSTILE = {
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_bodies_take_bounded_time(body: bytes) -> None:
     for name in NAMES:
-        start = time.perf_counter()
+        start = time.process_time()
         read(name, body)
-        assert time.perf_counter() - start < 5, name
+        assert time.process_time() - start < 5, name
 
 
 TRUNCATED = {

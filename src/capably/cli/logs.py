@@ -1,5 +1,6 @@
 """``capably logs``: what a running process logs, and at which levels."""
 
+import signal
 import sys
 from typing import Any
 from urllib.parse import quote
@@ -71,6 +72,7 @@ def logs(
 
 
 def _follow(client: ControlClient, query: dict[str, str], *, as_json: bool) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have what they start in the background ignore it
     try:
         for record in client.events("/logs/stream", query):
             if as_json:
