@@ -17,7 +17,7 @@ from processes import Server, free_port, running
 HERE = Path(__file__).parent
 CAPABLY = Path(sys.executable).with_name("capably")
 MANY = 1000
-DEAR = {"FastMCP": 0.1, "FastMCP many": 0.3, "nginx": 4.0}
+DEAR = {"FastMCP": 0.1, "FastMCP many": 0.3, "nginx": 4.0, "mcp many": 30.0}
 """Servers that get more or fewer requests than the others, so that a round takes about as long."""
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""What programs find in their environment; compiled modules are kept, as where they are installed."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -59,7 +61,7 @@ def running(command: Sequence[str | Path], port: int, environment: Mapping[str, 
     start = time.perf_counter()
     with subprocess.Popen(
         [str(word) for word in command],
-        env=os.environ | dict(environment or {}),
+        env=_ENVIRONMENT | dict(environment or {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as child:

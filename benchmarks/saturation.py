@@ -18,7 +18,7 @@ SCRIPT = """
 local number = 0
 request = function()
   number = number + 1
-  return wrk.format("GET", "/threads/thread_" .. number .. "/runs/run_" .. number)
+  return wrk.format("GET", "/threads/thread_" .. number .. "/KIND/run_" .. number)
 end
 done = function(summary, latency, _requests)
   io.write(string.format("%d %d %d %.1f %.1f\\n", summary.requests, summary.errors.status, summary.duration,
@@ -33,8 +33,9 @@ SERVED = 64
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """What wrk saw: answers per second, those with 503, milliseconds that answers took, connections that broke."""
+    """What wrk saw: answers, also per second, those with 503, milliseconds they took, connections that broke."""
 
+    requests: int
     per_s: float
     refused_per_s: float
     median_ms: float
@@ -47,15 +48,15 @@ class Flood:
         return self.per_s - self.refused_per_s
 
 
-def _flood(bench: Bench, program: str, port: int, connections: int, seconds: float) -> Flood:
+def _flood(bench: Bench, program: str, port: int, connections: int, seconds: float, *, kind: str = "runs") -> Flood:
     script = bench.folder / "vary.lua"
-    script.write_text(SCRIPT, encoding="utf-8")
+    script.write_text(SCRIPT.replace("KIND", kind), encoding="utf-8")
     command = [program, "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(script)]
     told = subprocess.run([*command, f"http://127.0.0.1:{port}"], check=True, capture_output=True, text=True).stdout
     counts, broken = told.splitlines()[-2:]
     requests, refused, micros, median, p99 = (float(word) for word in counts.split())
     took = micros / 1e6
-    return Flood(requests / took, refused / took, median / 1000, p99 / 1000, int(broken))
+    return Flood(int(requests), requests / took, refused / took, median / 1000, p99 / 1000, int(broken))
 
 
 def _upstream(bench: Bench) -> int | None:
@@ -78,18 +79,25 @@ def _served(bench: Bench, upstream: int, workers: int) -> Iterator[Server]:
 
 
 def _workers(bench: Bench) -> Iterator[Row]:
+    """The work is the five-step flow, beside which the generator and the upstream take least of the cores."""
     upstream, wrk = _upstream(bench), peers.wrk()
     if upstream is None or wrk is None:
         return
     rates: dict[int, list[float]] = {1: [], 2: []}
+    costs: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(bench.options.rounds):
         for count, found in rates.items():
             for server in _served(bench, upstream, count):
-                _flood(bench, wrk, server.port, SERVED, 1)
-                found.append(_flood(bench, wrk, server.port, SERVED, 4 * bench.options.scale).good_per_s)
+                _flood(bench, wrk, server.port, SERVED, 1, kind="flow")
+                before = server.cpu_s
+                seen = _flood(bench, wrk, server.port, SERVED, 4 * bench.options.scale, kind="flow")
+                found.append(seen.good_per_s)
+                costs[count].append((server.cpu_s - before) / seen.requests * 1e6)
     one, two = (statistics.median(found) for found in rates.values())
     ratio = two / one
     yield Row("two workers", f"{two:,.0f}/s", f"one: {one:,.0f}/s", f"{ratio:.3g}", ">= 1.7 x", ratio >= 1.7)
+    alone, beside = (statistics.median(found) for found in costs.values())
+    yield Row("  CPU of a request", f"{beside:.0f} µs", f"one: {alone:.0f} µs", f"{beside / alone:.3g}")
 
 
 def _overload(bench: Bench) -> Iterator[Row]:
