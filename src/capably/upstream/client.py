@@ -1,7 +1,8 @@
-"""The only way out: upstream calls over HTTP/1.1.
+"""The only way out: upstream calls over HTTP/1.1, and over HTTP/2 where the upstream picks it.
 
 Redirects are followed within the same origin only, so credentials never travel to another host. Bodies are capped; an
-event stream is handed on as it arrives. A cancelled call closes its connection. Proxies come from the environment
+event stream is handed on as it arrives. A cancelled call closes its connection, or its stream of
+one that carries others. Proxies come from the environment
 (``HTTPS_PROXY``, ``NO_PROXY``).
 """
 
@@ -9,23 +10,27 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
 from urllib.request import getproxies, proxy_bypass
 
 from capably.upstream.address import Address, address_of, cut_url
-from capably.upstream.connection import Deadline, StaleError
+from capably.upstream.connection import Connection, Deadline, StaleError
 from capably.upstream.decoding import decoded
 from capably.upstream.exchange import Exchange, Most
-from capably.upstream.head import Framing, framing_of, head_of
+from capably.upstream.head import Framing, fields_of, framing_of, head_of
 from capably.upstream.pool import Pool, Way
 from capably.upstream.reply import Reply, Trouble, UpstreamError
 from capably.upstream.request import Request
 from capably.upstream.tls import ResumingContext
 
+if TYPE_CHECKING:
+    from capably.upstream.http2_stream import Http2Stream
+
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 5
 _MOST_WAYS = 1000
+_MOST_STALE = 3  # connections that were closed under a call before it is given up
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods whose request may be sent again when a kept connection was closed under it (RFC 9110, section 9.2.2)."""
 
@@ -129,22 +134,29 @@ class Client:
         way, target = self._way(url, tls)
         framing = framing_of(request, body)
         decodes = not streams_all and request.streams_over is None
-        head = head_of(request, way, target, framing, decodes=decodes)
         cap = self._limits.answer_bytes if request.answer_bytes is None else request.answer_bytes
-        connection = self._pool.kept(way)
+        connection: Connection | Http2Stream | None = self._pool.kept(way)
+        stale = 0
         while True:
-            is_kept = connection is not None
             connection = connection or await self._pool.opened(way, deadline)
             most = Most(cap, request.streams_over, self._limits.stream_idle_s)
             exchange = Exchange(connection, request.method, most, streams_all=streams_all)
             try:
-                await connection.carry(exchange, head, body, deadline, chunked=framing is Framing.CHUNKED)
+                if connection.is_multiplexed:
+                    fields = fields_of(request, way, target, framing, decodes=decodes)
+                    await connection.carry(exchange, fields, body, deadline)
+                else:
+                    head = head_of(request, way, target, framing, decodes=decodes)
+                    await connection.carry(exchange, head, body, deadline, chunked=framing is Framing.CHUNKED)
             except StaleError as problem:
+                stale += 1
                 is_spent = body is not None and not isinstance(body, bytes)
-                if not is_kept or is_spent or request.method not in _IDEMPOTENT:
+                may_repeat = problem.is_unseen or request.method in _IDEMPOTENT
+                if is_spent or not may_repeat or stale > _MOST_STALE:
                     raise UpstreamError(Trouble.BROKEN, "the upstream closed the connection") from problem
                 connection = None
             except UpstreamError as problem:
+                connection.abort()
                 if problem.trouble is Trouble.TOO_LARGE and request.answer_bytes is not None:
                     problem.told = f"it holds more than the {cap:,} bytes that `maxBinarySize` allows"
                 raise

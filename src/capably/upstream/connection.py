@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Callable
-from typing import Final, Self, cast
+from typing import Final, Literal, Self, cast
 
 import msgspec
-from httptools import HttpParserError, HttpParserUpgrade
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from capably.upstream.exchange import Exchange
 from capably.upstream.reply import Trouble, UpstreamError
@@ -33,11 +33,23 @@ _SOON_S: Final = 0.001
 
 
 class StaleError(Exception):
-    """A connection that had been kept was closed before it answered anything."""
+    """A connection that had been kept was closed before it answered anything.
+
+    ``is_unseen`` says that the upstream has not processed the request, so that any may be sent again (RFC 9113,
+    section 8.7).
+    """
+
+    def __init__(self, *, is_unseen: bool = False) -> None:
+        """Keep what is known."""
+        super().__init__()
+        self.is_unseen = is_unseen
 
 
 class Connection(asyncio.Protocol):
     """One HTTP/1.1 connection, which carries one exchange at a time."""
+
+    is_multiplexed: Literal[False] = False
+    parser = staticmethod(HttpResponseParser)
 
     def __init__(self, on_free: "Callable[[Connection], None]", on_lost: "Callable[[Connection], None]") -> None:
         """Wait to be connected.

@@ -1,4 +1,4 @@
-"""One request and its answer on a connection (HTTP/1.1: RFC 9112), as the parser tells it.
+"""One request and its answer on a connection, as the parser tells it.
 
 An answer is collected up to a cap, or handed on as a stream as soon as its headers are there. The connection that
 carries the exchange feeds the parser; nothing here opens or reads sockets.
@@ -10,21 +10,40 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
-from httptools import HttpResponseParser
 
 from capably.upstream.reply import Trouble, UpstreamError
 
-_HEADER_BYTES = 256 * 1024
+HEADER_BYTES = 256 * 1024  # of an answer
 _BUFFERED = 256 * 1024  # bytes of a stream that may wait for their reader before the upstream has to wait
 _EVENTS = "text/event-stream"
 _OK = 200  # statuses below are interim: RFC 9110, section 15.2
 _REDIRECTED = 300
 
 
+class Parser(Protocol):
+    """What tells an exchange its answer."""
+
+    def feed_data(self, data: bytes, /) -> None:
+        """Take what has arrived."""
+        ...
+
+    def get_status_code(self) -> int:
+        """The status."""
+        ...
+
+    def should_keep_alive(self) -> bool:
+        """Whether the connection can be used again."""
+        ...
+
+
 class Carrier(Protocol):
-    """The connection, as far as an exchange needs it."""
+    """The connection, or the part of one that is an exchange's own, as far as an exchange needs it."""
 
     loop: asyncio.AbstractEventLoop
+
+    def parser(self, exchange: "Exchange", /) -> Parser:
+        """What will tell the exchange its answer."""
+        ...
 
     def pause(self) -> None:
         """Let the upstream wait."""
@@ -174,7 +193,7 @@ class Exchange:
         self.is_complete = False
         self.is_kept_alive = False
         self.ends_with_connection = False
-        self.parser = HttpResponseParser(self)
+        self.parser = carrier.parser(self)
 
     def header(self, name: str) -> str | None:
         """The first header of that lower-case name."""
@@ -200,7 +219,7 @@ class Exchange:
         if self.has_headers:
             return
         self._header_bytes += len(name) + len(value)
-        if self._header_bytes > _HEADER_BYTES:
+        if self._header_bytes > HEADER_BYTES:
             raise ValueError("its headers are too large")
         key, text = name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")
         self.headers.append((key, text))

@@ -1,17 +1,24 @@
-"""The head of a request: its first line and its headers, as they go over the wire (RFC 9112, sections 3 and 5)."""
+"""The head of a request, as it goes over the wire.
 
-from collections.abc import AsyncIterable
+HTTP/1.1 has a line and headers (RFC 9112, sections 3 and 5), HTTP/2 a list of fields (RFC 9113, section 8.3).
+"""
+
+from collections.abc import AsyncIterable, Iterator
 from enum import Enum
+from typing import Final
 
 from capably import __version__
 from capably.upstream.decoding import ACCEPTED
 from capably.upstream.pool import Way
 from capably.upstream.reply import Trouble, UpstreamError
-from capably.upstream.request import Request
+from capably.upstream.request import OF_THE_CONNECTION, Request
 
-_DEFAULTS = {"user-agent": f"User-Agent: capably/{__version__}\r\n", "accept": "Accept: */*\r\n"}
-_ACCEPT_ENCODING = {"accept-encoding": f"Accept-Encoding: {ACCEPTED}\r\n"}
-_ALWAYS = {True: (*_DEFAULTS.values(), *_ACCEPT_ENCODING.values()), False: tuple(_DEFAULTS.values())}
+_DEFAULTS: Final = {"user-agent": ("User-Agent", f"capably/{__version__}"), "accept": ("Accept", "*/*")}
+_ADDED: Final = {True: _DEFAULTS | {"accept-encoding": ("Accept-Encoding", ACCEPTED)}, False: _DEFAULTS}
+_ALWAYS: Final = {
+    decodes: "".join([f"{name}: {value}\r\n" for name, value in added.values()]) for decodes, added in _ADDED.items()
+}
+_NOT_IN_HTTP2: Final = OF_THE_CONNECTION - {"content-length", "expect", "proxy-authorization"}
 _TELLS_NOTHING = frozenset({"POST", "PUT", "PATCH"})  # meant to have content, so none is told: RFC 9110, section 8.6
 
 
@@ -41,22 +48,49 @@ def head_of(request: Request, way: Way, target: str, framing: Framing, *, decode
         target = f"{address.scheme}://{address.authority}{target}"
     lines = [f"{request.method} {target} HTTP/1.1\r\nHost: {address.authority}\r\n"]
     if not request.headers and not address.authorization and way.proxy is None:  # nearly every request
-        lines += _ALWAYS[decodes]
+        lines.append(_ALWAYS[decodes])
         lines.append(_length(request, framing))
         return "".join(lines).encode("utf-8", "surrogateescape")
-    added = _DEFAULTS | _ACCEPT_ENCODING if decodes else dict(_DEFAULTS)
-    if address.authorization:
-        added["authorization"] = f"Authorization: {address.authorization}\r\n"
+    lines += [f"{name}: {value}\r\n" for name, value in _headers(request, way, decodes=decodes)]
+    lines.append(_length(request, framing))
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def fields_of(request: Request, way: Way, target: str, framing: Framing, *, decodes: bool) -> list[tuple[bytes, bytes]]:
+    """The head of a request over HTTP/2; the arguments are those of :func:`head_of`.
+
+    Raises:
+        UpstreamError: a header would hold a line break.
+    """
+    address = way.address
+    fields = [
+        (":method", request.method),
+        (":scheme", address.scheme),
+        (":authority", address.authority),
+        (":path", target),
+    ]
+    for name, value in _headers(request, way, decodes=decodes):
+        key = name.lower()
+        if key not in _NOT_IN_HTTP2 and not (key == "content-length" and framing is Framing.WHOLE):
+            fields.append((key, value.strip(" \t")))
+    if framing is Framing.WHOLE and (request.body is not None or request.method in _TELLS_NOTHING):
+        fields.append(("content-length", str(len(request.body or b""))))
+    return [(name.encode("latin-1"), value.encode("utf-8", "surrogateescape")) for name, value in fields]
+
+
+def _headers(request: Request, way: Way, *, decodes: bool) -> Iterator[tuple[str, str]]:
+    """The headers of a request, and those that are added where it has none of that name."""
+    added = dict(_ADDED[decodes])
+    if way.address.authorization:
+        added["authorization"] = ("Authorization", way.address.authorization)
     for name, value in request.headers:
         if "\r" in value or "\n" in value:
             raise UpstreamError(Trouble.BROKEN, f"the header {name} would hold a line break")
-        lines.append(f"{name}: {value}\r\n")
+        yield name, value
         added.pop(name.lower(), None)
-    lines += added.values()
+    yield from added.values()
     if way.proxy is not None and way.is_relayed and way.proxy.authorization:
-        lines.append(f"Proxy-Authorization: {way.proxy.authorization}\r\n")
-    lines.append(_length(request, framing))
-    return "".join(lines).encode("utf-8", "surrogateescape")
+        yield "Proxy-Authorization", way.proxy.authorization
 
 
 def framing_of(request: Request, body: AsyncIterable[bytes] | bytes | None) -> Framing:

@@ -2,14 +2,23 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 from capably.upstream.address import Address
 from capably.upstream.connection import Connection, Deadline
+from capably.upstream.negotiation import OFFERED, Negotiation
 from capably.upstream.reply import Trouble, UpstreamError
 from capably.upstream.tls import ResumingContext
 from capably.upstream.tunnel import open_tunnel
+
+if TYPE_CHECKING:
+    from capably.upstream.http2 import Http2Connection
+    from capably.upstream.http2_stream import Http2Stream
+
+AnyConnection: TypeAlias = "Connection | Http2Connection"
 
 _IDLE_S = 15.0  # many servers close idle connections after 15 seconds or more
 
@@ -30,6 +39,11 @@ class Way:
         """Whether a proxy reads the request and passes it on (RFC 9112, section 3.2.2)."""
         return self.proxy is not None and not self.address.is_tls
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether its connections are encrypted: those to the address, or those to the proxy that relays."""
+        return self.address.is_tls or (self.proxy is not None and self.proxy.is_tls)
+
 
 class Pool:
     """Connections by way."""
@@ -38,7 +52,10 @@ class Pool:
         """Start without connections; ``connect_s`` is the longest time to open one."""
         self._connect_s = connect_s
         self._idle: dict[Way, list[Connection]] = {}
-        self._open: set[Connection] = set()
+        self._open: set[AnyConnection] = set()
+        self._shared: dict[Way, list[Http2Connection]] = {}
+        self._opening: dict[Way, asyncio.Task[None]] = {}
+        self._alone: set[Way] = set()  # those known to speak HTTP/1.1, so that calls need not wait for each other
         self._usual: ResumingContext | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed: asyncio.Event | None = None
@@ -52,48 +69,115 @@ class Pool:
                 return connection
         return None
 
-    async def opened(self, way: Way, deadline: Deadline | None) -> Connection:
-        """A new connection; ``deadline`` is when to give up at the latest.
+    async def opened(self, way: Way, deadline: Deadline | None) -> "Connection | Http2Stream":
+        """A new connection, or a place on one that is shared; ``deadline`` is when to give up at the latest.
 
         Raises:
             UpstreamError: it cannot be opened, or not in time.
         """
-        connection = Connection(partial(self._keep, way), self._forget)
         until = Deadline.within(self._connect_s)
         if deadline is not None and deadline.at < until.at:
             until = deadline
         try:
             async with asyncio.timeout_at(until.at):
-                await self._connect(way, connection)
+                while way in self._shared or (OFFERED and way.is_tls and way not in self._alone):
+                    place = await self._place(way)
+                    if place is not None:
+                        return place
+                connection = await self._connect(way)
+                if connection.is_multiplexed:
+                    return connection.stream()
+                return connection
         except TimeoutError as problem:
             raise until.problem from problem
         except OSError as problem:
             raise UpstreamError(
                 Trouble.UNREACHABLE, f"no connection to {way.address.authority}: {problem}"
             ) from problem
-        self._open.add(connection)
-        return connection
 
     async def aclose(self) -> None:
         """Close every connection, whatever it carries."""
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._idle.clear()
+        for opening in tuple(self._opening.values()):
+            opening.cancel()
+        await asyncio.gather(*self._opening.values(), return_exceptions=True)
         self._closed = asyncio.Event()
         for connection in tuple(self._open):
             connection.abort()
         if self._open:
             await self._closed.wait()
 
-    async def _connect(self, way: Way, connection: Connection) -> None:
+    async def _place(self, way: Way) -> "Connection | Http2Stream | None":
+        """A place on a connection that is shared, or what is there once one has been opened: maybe nothing."""
+        for shared in self._shared.get(way, ()):
+            if shared.has_room:
+                return shared.stream()
+        opening = self._opening.get(way)
+        if opening is None:
+            opening = self._opening[way] = asyncio.ensure_future(self._share(way))
+            opening.add_done_callback(partial(self._end_opening, way))
+        await asyncio.shield(opening)
+        return self.kept(way)
+
+    async def _share(self, way: Way) -> None:
+        """Open a connection for whoever waits for one."""
+        async with asyncio.timeout(self._connect_s):
+            connection = await self._connect(way)
+        if not connection.is_multiplexed:
+            self._keep(way, connection)
+
+    def _end_opening(self, way: Way, opening: asyncio.Task[None]) -> None:
+        del self._opening[way]
+        if not opening.cancelled():
+            opening.exception()  # those who wait are told; there may be none
+
+    async def _connect(self, way: Way) -> AnyConnection:
+        if not (OFFERED and way.is_tls):
+            connection = Connection(partial(self._keep, way), self._forget)
+            await self._reach(way, lambda: connection)
+            self._open.add(connection)
+            return connection
+        negotiation = Negotiation()
+        await self._reach(way, lambda: negotiation)
+        if negotiation.is_http2:
+            return await self._begin_http2(way, negotiation)
+        connection = Connection(partial(self._keep, way), self._forget)
+        self._open.add(connection)
+        negotiation.hand_over(connection)
+        if way not in self._shared:
+            self._alone.add(way)
+        return connection
+
+    async def _begin_http2(self, way: Way, negotiation: Negotiation) -> "Http2Connection":
+        from capably.upstream.http2 import Http2Connection  # noqa: PLC0415 -- an extra
+
+        connection = Http2Connection(partial(self._rest, way), self._forget)
+        self._open.add(connection)
+        try:
+            negotiation.hand_over(connection)
+            await connection.ready
+        except BaseException:
+            connection.abort()
+            raise
+        if not connection.most:
+            connection.abort()
+            raise UpstreamError(Trouble.UNREACHABLE, f"{way.address.authority} takes no requests over HTTP/2")
+        self._alone.discard(way)
+        self._shared.setdefault(way, []).append(connection)
+        self._rest(way, connection)
+        return connection
+
+    async def _reach(self, way: Way, protocol: Callable[[], asyncio.Protocol]) -> None:
         loop = asyncio.get_running_loop()
         first = way.proxy or way.address
         tls = self._tls(way) if first.is_tls else None
         if way.proxy is None or way.is_relayed:
             name = first.host if tls is not None else None
-            await loop.create_connection(lambda: connection, first.host, first.port, ssl=tls, server_hostname=name)
+            await loop.create_connection(protocol, first.host, first.port, ssl=tls, server_hostname=name)
         else:
-            await open_tunnel(way.proxy, way.address, connection, self._tls(way))
+            await open_tunnel(way.proxy, way.address, protocol(), self._tls(way))
 
     def _tls(self, way: Way) -> ResumingContext:
         if way.tls is not None:
@@ -106,11 +190,22 @@ class Pool:
         loop = connection.loop
         connection.idle_since = loop.time()
         if connection.uses == 1 and way.address.is_tls:
-            secured = connection.transport.get_extra_info("ssl_object")
-            self._tls(way).remember(way.address.host, secured)
+            self._remember(way, connection)
         self._idle.setdefault(way, []).append(connection)
         if self._sweeper is None:
             self._sweeper = loop.call_later(_IDLE_S, self._sweep)
+
+    def _rest(self, way: Way, connection: "Http2Connection") -> None:
+        """A shared connection carries nothing any more."""
+        connection.idle_since = connection.loop.time()
+        self._remember(way, connection)
+        if self._sweeper is None:
+            self._sweeper = connection.loop.call_later(_IDLE_S, self._sweep)
+
+    def _remember(self, way: Way, connection: AnyConnection) -> None:
+        secured = connection.transport.get_extra_info("ssl_object")
+        if secured is not None:
+            self._tls(way).remember((way.address if way.address.is_tls else way.proxy or way.address).host, secured)
 
     def _sweep(self) -> None:
         """Close what has been idle for too long."""
@@ -124,12 +219,24 @@ class Pool:
                 self._idle[way] = left
             else:
                 del self._idle[way]
-        self._sweeper = loop.call_later(_IDLE_S, self._sweep) if self._idle else None
+        for connections in self._shared.values():
+            for shared in connections:
+                if not shared.is_busy and shared.idle_since <= oldest:
+                    shared.close()
+        self._sweeper = loop.call_later(_IDLE_S, self._sweep) if self._idle or self._shared else None
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: AnyConnection) -> None:
         self._open.discard(connection)
         if not self._open and self._closed is not None:
             self._closed.set()
+        if connection.is_multiplexed:
+            for way, connections in self._shared.items():
+                if connection in connections:
+                    connections.remove(connection)
+                    if not connections:
+                        del self._shared[way]
+                    return
+            return
         for idle in self._idle.values():
             with contextlib.suppress(ValueError):
                 idle.remove(connection)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from capably.upstream.auth.certificate import Certificate, Pem
+from capably.upstream.negotiation import OFFERED
 from capably.upstream.reply import Trouble, UpstreamError
 
 _SESSIONS = 1000  # hosts whose sessions are kept
@@ -31,6 +32,8 @@ class ResumingContext(ssl.SSLContext):
         """
         context = cls(ssl.PROTOCOL_TLS_CLIENT)
         context.sessions = {}
+        if OFFERED:
+            context.set_alpn_protocols(OFFERED)
         if cafile or cadata:
             context.load_verify_locations(cafile=cafile, cadata=cadata)
         else:

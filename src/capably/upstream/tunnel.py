@@ -4,7 +4,6 @@ import asyncio
 import ssl
 
 from capably.upstream.address import Address
-from capably.upstream.connection import Connection
 from capably.upstream.reply import Trouble, UpstreamError
 
 _MOST_BYTES = 64 * 1024
@@ -29,7 +28,7 @@ class _Asked(asyncio.Protocol):
             self.answer.set_exception(exc or ConnectionError("the proxy closed the connection"))
 
 
-async def open_tunnel(proxy: Address, target: Address, connection: Connection, tls: ssl.SSLContext) -> None:
+async def open_tunnel(proxy: Address, target: Address, connection: asyncio.Protocol, tls: ssl.SSLContext) -> None:
     """Make a connection through a proxy.
 
     Raises:
