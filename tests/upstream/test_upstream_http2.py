@@ -1,8 +1,11 @@
 """Calls over HTTP/2, to upstreams that behave, misbehave and go away; nginx where it is installed."""
 
 import asyncio
+import shutil
+import socket
 import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -370,6 +373,52 @@ async def test_a_tunnel_carries_it_too(wire: "Wire", secure: ssl.SSLContext, tru
             assert [reply.body for reply in await asyncio.gather(*calls)] == [b"/%d" % each for each in range(9)]
         await until(lambda: upstream.served[0].is_lost)
     assert len(upstream.served) == wire.connections == 1
+
+
+@pytest.fixture
+async def nginx(tmp_path: Path) -> AsyncIterator[str]:
+    """nginx, which ends each connection after 50 requests."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    CA.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "pem")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "big").write_bytes(bytes(5_000_000))
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    places = "".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
+    (tmp_path / "conf").write_text(
+        f"daemon off; master_process off; pid {tmp_path}/pid; error_log stderr crit; events {{}} http {{ {places}"
+        f"access_log off; keepalive_requests 50; server {{ listen 127.0.0.1:{port} ssl http2; root {tmp_path}/files;"
+        f"ssl_certificate {tmp_path}/pem; ssl_certificate_key {tmp_path}/pem;"
+        "location /is { return 200 $server_protocol$request_uri; } } }"
+    )
+    process = await asyncio.create_subprocess_exec(program, "-c", str(tmp_path / "conf"), "-p", str(tmp_path))
+    try:
+        for _ in range(200):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                await writer.wait_closed()
+                break
+        yield f"https://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_nginx_answers_and_its_goaways_lose_nothing(nginx: str, trusting: ResumingContext) -> None:
+    async with Client(ClientLimits()) as client:
+        for _ in range(10):
+            calls = (client.send(get(f"{nginx}/is{each}", "POST", b"x"), trusting) for each in range(30))
+            replies = await asyncio.gather(*calls)
+            assert [reply.body for reply in replies] == [b"HTTP/2.0/is%d" % each for each in range(30)]
+        assert (await client.send(get(f"{nginx}/big"), trusting)).body == bytes(5_000_000)
 
 
 NAMES = st.from_regex(r"\Ax-[a-z0-9]{1,8}\Z")

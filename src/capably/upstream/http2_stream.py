@@ -198,7 +198,10 @@ class Http2Stream:
             self._take_head(exchange, event)
         elif isinstance(event, StreamEnded):
             exchange.on_message_complete()
-            self._finish()
+            if self._is_sent:
+                self._leave()
+            else:
+                self.abort()  # what is left of the request nobody reads: RFC 9113, section 8.1
         elif event.error_code == ErrorCodes.REFUSED_STREAM:
             self._lost(StaleError(is_unseen=True))
         else:
@@ -221,15 +224,6 @@ class Http2Stream:
         if not self._is_paused and not self._is_over and self._debt >= _CREDIT:
             self._connection.credit(self.number, self._debt)
             self._debt = 0
-
-    def _finish(self) -> None:
-        """The answer is whole; what is left of the request nobody reads (RFC 9113, section 8.1)."""
-        if self._is_over:
-            return
-        if self._is_sent:
-            self._leave()
-        else:
-            self.abort()
 
     def _leave(self) -> None:
         self._is_over = True

@@ -198,7 +198,8 @@ class Pool:
     def _rest(self, way: Way, connection: "Http2Connection") -> None:
         """A shared connection carries nothing any more."""
         connection.idle_since = connection.loop.time()
-        self._remember(way, connection)
+        if connection.uses <= 1:  # a session is copied when it is read, which takes longer than a call
+            self._remember(way, connection)
         if self._sweeper is None:
             self._sweeper = connection.loop.call_later(_IDLE_S, self._sweep)
 
