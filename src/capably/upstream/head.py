@@ -3,7 +3,7 @@
 HTTP/1.1 has a line and headers (RFC 9112, sections 3 and 5), HTTP/2 a list of fields (RFC 9113, section 8.3).
 """
 
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable
 from enum import Enum
 from typing import Final
 
@@ -15,9 +15,10 @@ from capably.upstream.request import OF_THE_CONNECTION, Request
 
 _DEFAULTS: Final = {"user-agent": ("User-Agent", f"capably/{__version__}"), "accept": ("Accept", "*/*")}
 _ADDED: Final = {True: _DEFAULTS | {"accept-encoding": ("Accept-Encoding", ACCEPTED)}, False: _DEFAULTS}
-_ALWAYS: Final = {
-    decodes: "".join([f"{name}: {value}\r\n" for name, value in added.values()]) for decodes, added in _ADDED.items()
+_LINES: Final = {
+    decodes: {key: f"{name}: {value}\r\n" for key, (name, value) in added.items()} for decodes, added in _ADDED.items()
 }
+_ALWAYS: Final = {decodes: "".join(lines.values()) for decodes, lines in _LINES.items()}
 _NOT_IN_HTTP2: Final = OF_THE_CONNECTION - {"content-length", "expect", "proxy-authorization"}
 _TELLS_NOTHING = frozenset({"POST", "PUT", "PATCH"})  # meant to have content, so none is told: RFC 9110, section 8.6
 
@@ -51,7 +52,17 @@ def head_of(request: Request, way: Way, target: str, framing: Framing, *, decode
         lines.append(_ALWAYS[decodes])
         lines.append(_length(request, framing))
         return "".join(lines).encode("utf-8", "surrogateescape")
-    lines += [f"{name}: {value}\r\n" for name, value in _headers(request, way, decodes=decodes)]
+    added = _LINES[decodes].copy()
+    if address.authorization:
+        added["authorization"] = f"Authorization: {address.authorization}\r\n"
+    for name, value in request.headers:
+        if "\r" in value or "\n" in value:
+            raise _line_break(name)
+        lines.append(f"{name}: {value}\r\n")
+        added.pop(name.lower(), None)
+    lines += added.values()
+    if way.proxy is not None and way.is_relayed and way.proxy.authorization:
+        lines.append(f"Proxy-Authorization: {way.proxy.authorization}\r\n")
     lines.append(_length(request, framing))
     return "".join(lines).encode("utf-8", "surrogateescape")
 
@@ -69,28 +80,26 @@ def fields_of(request: Request, way: Way, target: str, framing: Framing, *, deco
         (":authority", address.authority),
         (":path", target),
     ]
-    for name, value in _headers(request, way, decodes=decodes):
+    added = {key: value for key, (_name, value) in _ADDED[decodes].items()}
+    if address.authorization:
+        added["authorization"] = address.authorization
+    for name, value in request.headers:
+        if "\r" in value or "\n" in value:
+            raise _line_break(name)
         key = name.lower()
+        added.pop(key, None)
         if key not in _NOT_IN_HTTP2 and not (key == "content-length" and framing is Framing.WHOLE):
             fields.append((key, value.strip(" \t")))
+    fields += added.items()
+    if way.proxy is not None and way.is_relayed and way.proxy.authorization:
+        fields.append(("proxy-authorization", way.proxy.authorization))
     if framing is Framing.WHOLE and (request.body is not None or request.method in _TELLS_NOTHING):
         fields.append(("content-length", str(len(request.body or b""))))
     return [(name.encode("latin-1"), value.encode("utf-8", "surrogateescape")) for name, value in fields]
 
 
-def _headers(request: Request, way: Way, *, decodes: bool) -> Iterator[tuple[str, str]]:
-    """The headers of a request, and those that are added where it has none of that name."""
-    added = dict(_ADDED[decodes])
-    if way.address.authorization:
-        added["authorization"] = ("Authorization", way.address.authorization)
-    for name, value in request.headers:
-        if "\r" in value or "\n" in value:
-            raise UpstreamError(Trouble.BROKEN, f"the header {name} would hold a line break")
-        yield name, value
-        added.pop(name.lower(), None)
-    yield from added.values()
-    if way.proxy is not None and way.is_relayed and way.proxy.authorization:
-        yield "Proxy-Authorization", way.proxy.authorization
+def _line_break(name: str) -> UpstreamError:
+    return UpstreamError(Trouble.BROKEN, f"the header {name} would hold a line break")
 
 
 def framing_of(request: Request, body: AsyncIterable[bytes] | bytes | None) -> Framing:
