@@ -74,6 +74,7 @@ class Served(asyncio.Protocol):
             events = self.h2.receive_data(data)
         except ProtocolError:
             self.flush()
+            self.transport.close()
             return
         for event in events:
             if isinstance(event, RequestReceived):

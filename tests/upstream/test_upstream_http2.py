@@ -4,6 +4,8 @@ import asyncio
 import shutil
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -419,6 +421,29 @@ async def test_nginx_answers_and_its_goaways_lose_nothing(nginx: str, trusting: 
             replies = await asyncio.gather(*calls)
             assert [reply.body for reply in replies] == [b"HTTP/2.0/is%d" % each for each in range(30)]
         assert (await client.send(get(f"{nginx}/big"), trusting)).body == bytes(5_000_000)
+
+
+async def test_a_client_that_is_closed_ends_its_calls(secure: ssl.SSLContext, trusting: ResumingContext) -> None:
+    upstream = Upstream(never)
+    async with upstream.listening(secure):
+        async with Client(ClientLimits()) as client:
+            calls = [asyncio.ensure_future(client.send(get(f"{upstream.url}/"), trusting)) for _ in range(3)]
+            await asyncio.sleep(0)
+        problems = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(problem) for problem in problems] == [UpstreamError] * 3
+
+
+async def test_a_line_break_cannot_reach_a_field(secure: ssl.SSLContext, trusting: ResumingContext) -> None:
+    upstream = Upstream(echo)
+    async with upstream.listening(secure), Client(ClientLimits()) as client:
+        with pytest.raises(UpstreamError, match="line break"):
+            await client.send(get(f"{upstream.url}/", x="a\r\nb: c"), trusting)
+        assert (await client.send(get(f"{upstream.url}/"), trusting)).body == b"/"
+
+
+def test_h2_is_imported_only_for_a_connection_that_speaks_it() -> None:
+    program = "import sys, capably.upstream.client; sys.exit('h2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 NAMES = st.from_regex(r"\Ax-[a-z0-9]{1,8}\Z")

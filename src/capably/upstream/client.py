@@ -160,6 +160,9 @@ class Client:
                 if problem.trouble is Trouble.TOO_LARGE and request.answer_bytes is not None:
                     problem.told = f"it holds more than the {cap:,} bytes that `maxBinarySize` allows"
                 raise
+            except BaseException:
+                connection.abort()
+                raise
             else:
                 return exchange
 

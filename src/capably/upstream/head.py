@@ -95,7 +95,7 @@ def fields_of(request: Request, way: Way, target: str, framing: Framing, *, deco
         fields.append(("proxy-authorization", way.proxy.authorization))
     if framing is Framing.WHOLE and (request.body is not None or request.method in _TELLS_NOTHING):
         fields.append(("content-length", str(len(request.body or b""))))
-    return [(name.encode("latin-1"), value.encode("utf-8", "surrogateescape")) for name, value in fields]
+    return [(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in fields]
 
 
 def _line_break(name: str) -> UpstreamError:

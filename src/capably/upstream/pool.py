@@ -118,7 +118,12 @@ class Pool:
         if opening is None:
             opening = self._opening[way] = asyncio.ensure_future(self._share(way))
             opening.add_done_callback(partial(self._end_opening, way))
-        await asyncio.shield(opening)
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if opening.cancelled():  # not the call that waits for it
+                raise UpstreamError(Trouble.BROKEN, "the client was closed") from None
+            raise
         return self.kept(way)
 
     async def _share(self, way: Way) -> None:
