@@ -31,28 +31,35 @@ class Server:
 
     @property
     def pids(self) -> list[int]:
-        """The process and all that it started."""
+        """The process and all that it started and that still run."""
         found, waiting = [], [self.pid]
         while waiting:
             pid = waiting.pop()
             found.append(pid)
-            children = Path(f"/proc/{pid}/task/{pid}/children")
-            waiting += [int(child) for child in children.read_text(encoding="ascii").split()]
+            waiting += [int(child) for child in _told(f"/proc/{pid}/task/{pid}/children").split()]
         return found
 
     @property
     def cpu_s(self) -> float:
-        """Seconds of CPU time so far, of all threads and children, in the kernel and outside of it."""
-        total = 0
-        for pid in self.pids:
-            fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / _TICKS
+        """Seconds of CPU time so far, of all threads and children, in the kernel and outside of it.
+
+        What children that have ended took is in the figures of who started them.
+        """
+        told = (_told(f"/proc/{pid}/stat").rpartition(")")[2].split() for pid in self.pids)
+        return sum(int(field) for fields in told for field in fields[11:15]) / _TICKS
 
     def memory_mib(self, kind: str = "VmRSS") -> float:
         """Resident memory (``VmHWM``: the most there ever was), of all processes."""
-        sizes = (Path(f"/proc/{pid}/status").read_text(encoding="ascii") for pid in self.pids)
-        return sum(int(text.split(f"{kind}:")[1].split()[0]) for text in sizes) / 1024
+        sizes = (_told(f"/proc/{pid}/status").partition(f"{kind}:")[2].split() for pid in self.pids)
+        return sum(int(words[0]) for words in sizes if words) / 1024
+
+
+def _told(file: str) -> str:
+    """What the system says of a process; nothing once it has ended."""
+    try:
+        return Path(file).read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @contextmanager
