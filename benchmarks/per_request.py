@@ -24,7 +24,7 @@ def _growth(bench: Bench) -> Iterator[Row]:
     sizes = (10, 100, 1000)
     pairs = {size: bench.capably(size) for size in sizes}
     for title, message, kind in (("REST GET", messages.rest, 0), ("tools/call", messages.call_modern, 1)):
-        costs = bench.turns({str(size): pair[kind] for size, pair in pairs.items()}, message, 3000)
+        costs = bench.turns({str(size): pair[kind] for size, pair in pairs.items()}, message, 12000)
         least = costs[str(sizes[0])]
         for size in sizes[1:]:
             yield beside(f"{title}, {size:,} operations", costs[str(size)], "with 10:", least, GROWTH)
