@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import statistics
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,16 +52,22 @@ class Bench:
         server = self.run([CAPABLY, "serve", file, *options], rest)
         return server, Server(server.pid, mcp, server.ready_s)
 
+    def fleet(self, count: int) -> Server:
+        """A process of capably with so many documents behind one address."""
+        port = free_port()
+        folder = documents.fleet(self.folder, self.upstream, count)
+        return self.run([CAPABLY, "serve", folder, "--listen", str(port)], port)
+
     def costs(self, message: load.Message, names: Iterable[str], requests: int) -> dict[str, float]:
         """Microseconds of CPU time per request of each server that is here: the medians of rounds, taken in turn."""
         servers = {name: server for name in names if (server := self.server(name)) is not None}
-        return self.turns(servers, message, requests)
+        return self.turns({name: (server, message) for name, server in servers.items()}, requests)
 
-    def turns(self, servers: dict[str, Server], message: load.Message, requests: int) -> dict[str, float]:
-        """The same for servers that run."""
-        costs: dict[str, list[float]] = {name: [] for name in servers}
+    def turns(self, work: Mapping[str, tuple[Server, load.Message]], requests: int) -> dict[str, float]:
+        """The same for servers that run, each with requests of its own."""
+        costs: dict[str, list[float]] = {name: [] for name in work}
         for round_ in range(self.options.rounds + 1):
-            for name, server in servers.items():
+            for name, (server, message) in work.items():
                 share = DEAR.get(name, 1.0) * self.options.scale * (0.2 if round_ == 0 else 1.0)
                 cost = measured(server, message, max(int(requests * share), 16), self.options.connections)
                 if round_ > 0:  # the first is to warm up

@@ -10,16 +10,21 @@ FIELDS = tuple(f"field{number}" for number in range(10))
 """Fields of the upstream's object that the mapped operation answers with."""
 
 
-def capability(folder: Path, upstream: int, rest: int, mcp: int, tools: int = 4) -> Path:
-    """A capability with so many operations, each exposed by both servers; and a forward."""
-    mapped = {"name": "get-mapped", "method": "GET", "path": "/threads/{threadId}/mapped/{runId}"}
-    operations = [_operation(number) for number in range(tools)] + [mapped]
-    outputs = [
-        {
-            "type": "object",
-            "properties": {name: {"type": "string", "mapping": f"$.{field}"} for name, field in _names()},
-        }
-    ]
+def capability(folder: Path, upstream: int, rest: int, mcp: int, tools: int = 4, *, mark: str = "") -> Path:
+    """A capability with so many operations, each exposed by both servers; and a forward.
+
+    ``mark`` ends the names of its servers and of its file.
+    """
+    mapped, listed = (
+        {"name": f"get-{name}", "method": "GET", "path": f"/threads/{{threadId}}/{name}/{{runId}}"}
+        for name in ("mapped", "listed")
+    )
+    operations = [_operation(number) for number in range(tools)] + [mapped, listed]
+    one = {
+        "type": "object",
+        "properties": {name: {"type": "string", "mapping": f"$.{field}"} for name, field in _names()},
+    }
+    outputs = {"get-mapped": [one], "get-listed": [{"type": "array", "mapping": "$.data", "items": one}]}
     document = {
         "ikanos": "1.0.0-beta5",
         "info": {"display": "Measured", "description": "What benchmarks call."},
@@ -38,24 +43,33 @@ def capability(folder: Path, upstream: int, rest: int, mcp: int, tools: int = 4)
             "exposes": [
                 {
                     "type": "rest",
-                    "namespace": "measured-rest",
+                    "namespace": f"rest{mark}",
                     "port": rest,
                     "resources": [
-                        *(_exposed(item, outputs if item is mapped else []) for item in operations),
+                        *(_exposed(item, outputs.get(item["name"], [])) for item in operations),
                         {"path": "/threads/{threadId}/flow/{runId}", "operations": [_flow()]},
                         {"path": "/files/{path}", "forward": {"targetNamespace": "api"}},
                     ],
                 },
                 {
                     "type": "mcp",
-                    "namespace": "measured-mcp",
+                    "namespace": f"mcp{mark}",
                     "port": mcp,
-                    "tools": [_tool(item) for item in operations if item is not mapped],
+                    "tools": [_tool(item) for item in operations if item["name"] not in outputs],
                 },
             ],
         },
     }
-    return _written(folder / "capability.json", document)
+    return _written(folder / f"capability{mark}.yaml", document)
+
+
+def fleet(folder: Path, upstream: int, count: int) -> Path:
+    """A folder with so many capabilities, to be served behind one address."""
+    place = folder / f"fleet{count}"
+    place.mkdir(exist_ok=True)
+    for number in range(count):
+        capability(place, upstream, 1, 2, mark=str(number))
+    return place
 
 
 def _names() -> list[tuple[str, str]]:
@@ -191,14 +205,22 @@ http {{
 
 
 def static(folder: Path, port: int) -> Path:
-    """An upstream that answers as the other one does, at a tenth of its cost: nginx with one worker."""
+    """An upstream that answers as the other one does, at a tenth of its cost: nginx with one worker.
+
+    What is below ``listed`` is answered with fifty of the same objects.
+    """
+    (folder / "listed.json").write_bytes(b'{"data":[%s]}' % b",".join([BODY] * 50))
     file = folder / "static.conf"
     file.write_text(
-        f"""daemon off; worker_processes 1; pid {folder}/static.pid; error_log {folder}/static.log warn;
+        f"""daemon off; master_process off; pid {folder}/static.pid; error_log {folder}/static.log warn;
 events {{ worker_connections 8192; }}
 http {{
   access_log off; keepalive_requests 1000000; keepalive_timeout 1h; default_type application/json;
-  server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ return 200 '{BODY.decode()}'; }} }}
+  server {{
+    listen 127.0.0.1:{port} backlog=8192; root {folder}; open_file_cache max=9;
+    location / {{ return 200 '{BODY.decode()}'; }}
+    location ~ /listed/ {{ try_files /listed.json =404; }}
+  }}
 }}
 """,
         encoding="utf-8",

@@ -6,6 +6,7 @@ ten of them is felt. System calls, which callgrind does not see, are counted wit
 
     instructions.py --only GET            one line for each kind of request whose title holds the word
     instructions.py --only GET --where    and the functions of the interpreter and of C modules that took most
+    instructions.py --only each           a request where many operations or documents are served, to each in turn
     instructions.py --python OTHER/.venv/bin/python    another checkout, to compare with
     instructions.py --serve "--control 0"    with more options for `capably serve`, here what records requests
 """
@@ -29,17 +30,29 @@ import messages
 from processes import free_port, running
 
 HERE = Path(__file__).parent
-WARM = 300
+WARM = 1500
+"""Requests before those that are counted: more than there are operations or documents."""
+FEW, SIZES = 4, (10, 100, 1000)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One kind of request, and which of capably's servers answers it."""
+    """One kind of request, and which of capably's servers answers it.
+
+    ``operations`` are those of the document. Where there are ``documents``, so many are served behind one address.
+    """
 
     title: str
     message: load.Message
     kind: str
     options: tuple[str, ...] = ()
+    operations: int = FEW
+    documents: int = 0
+
+    @property
+    def is_growth(self) -> bool:
+        """Whether it is there to be compared with the same among more."""
+        return self.operations != FEW or self.documents > 0
 
 
 WORK = (
@@ -48,6 +61,12 @@ WORK = (
     Work("MCP tools/call, 2025-11-25", messages.call_legacy, "mcp"),
     Work("MCP tools/call, 2026-07-28", messages.call_modern, "mcp"),
     Work("MCP tools/list, 4 tools", messages.list_legacy, "mcp"),
+    *(Work(f"REST GET, each of {size:,} operations", messages.rest_of(size), "rest", (), size) for size in SIZES),
+    *(Work(f"tools/call, each of {size:,} tools", messages.call_of(size), "mcp", (), size) for size in SIZES),
+    *(
+        Work(f"REST GET, each of {size:,} documents", messages.rest_below(size), "rest", documents=size)
+        for size in SIZES
+    ),
 )
 
 
@@ -85,9 +104,12 @@ def _started(stack: ExitStack, work: Work, command: list[str], folder: Path) -> 
     """The port and the process of a server that runs until the stack is left."""
     upstream, rest, mcp = free_port(), free_port(), free_port()
     stack.enter_context(running([sys.executable, HERE / "upstream.py", str(upstream)], upstream))
-    file = documents.capability(folder, upstream, rest, mcp)
+    if work.documents:
+        served: list[str | Path] = [documents.fleet(folder, upstream, work.documents), "--listen", str(rest)]
+    else:
+        served = [documents.capability(folder, upstream, rest, mcp, work.operations)]
     port = rest if work.kind == "rest" else mcp
-    return port, stack.enter_context(running([*command, "serve", file, *work.options], port)).pid
+    return port, stack.enter_context(running([*command, "serve", *served, *work.options], port)).pid
 
 
 def _told(command: list[str]) -> None:
@@ -110,13 +132,13 @@ def main() -> None:
     if shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not here: apt-get install valgrind")
     for work in WORK:
-        if options.only.lower() not in work.title.lower():
+        if options.only.lower() not in work.title.lower() or (work.is_growth and not options.only):
             continue
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder) / "callgrind.out"
             told = (replace(work, options=tuple(options.serve)), options.python, options.requests, options.connections)
             spent = counted(*told, out)
-            print(f"{work.title:30} {spent / 1000:9,.1f} thousand   {calls(*told, Path(folder) / 'calls')}", flush=True)
+            print(f"{work.title:34} {spent / 1000:9,.1f} thousand   {calls(*told, Path(folder) / 'calls')}", flush=True)
             if options.where:
                 _shown(["callgrind_annotate", "--threshold=70", str(out)])
 

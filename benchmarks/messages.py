@@ -2,9 +2,21 @@
 
 import json
 
+import load
+
 
 def rest(number: int) -> bytes:
     return _get(f"/threads/thread_{number}/runs/run_{number}")
+
+
+def rest_of(operations: int) -> load.Message:
+    """The same, of each of so many operations in turn."""
+    return lambda number: _get(f"/threads/thread_{number}/runs{number % operations or ''}/run_{number}")
+
+
+def rest_below(documents: int) -> load.Message:
+    """The same, of each of so many documents in turn that are served behind one address."""
+    return lambda number: _get(f"/rest{number % documents}/threads/thread_{number}/runs/run_{number}")
 
 
 def mapped(number: int) -> bytes:
@@ -27,6 +39,16 @@ def call_modern(number: int) -> bytes:
     return _modern(number, "tools/call", _call(number), "Mcp-Name: get_run\r\n")
 
 
+def call_of(tools: int) -> load.Message:
+    """The same, of each of so many tools in turn."""
+
+    def message(number: int) -> bytes:
+        name = f"get_run_{at}" if (at := number % tools) else "get_run"
+        return _modern(number, "tools/call", _call(number, name), f"Mcp-Name: {name}\r\n")
+
+    return message
+
+
 def list_legacy(number: int) -> bytes:
     return _legacy(number, "tools/list", {})
 
@@ -35,8 +57,8 @@ def list_modern(number: int) -> bytes:
     return _modern(number, "tools/list", {})
 
 
-def _call(number: int) -> dict[str, object]:
-    return {"name": "get_run", "arguments": {"threadId": f"thread_{number}", "runId": f"run_{number}"}}
+def _call(number: int, name: str = "get_run") -> dict[str, object]:
+    return {"name": name, "arguments": {"threadId": f"thread_{number}", "runId": f"run_{number}"}}
 
 
 def _legacy(number: int, method: str, parameters: dict[str, object]) -> bytes:

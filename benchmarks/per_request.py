@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 import load
 import messages
 from bench import Bench
+from processes import Server
 from table import Line, Row, beside
 
+SIZES = (10, 100, 1000)
 GROWTH = 1.1
 """Times that a request may cost with a thousand operations of what it costs with ten: flat, but for noise."""
 
@@ -20,14 +22,29 @@ def _line(title: str, message: load.Message, own: str, targets: Mapping[str, flo
     return Line(title, rows)
 
 
+def _among(
+    bench: Bench, work: str, asked: Mapping[int, tuple[Server, load.Message]], most: float | None
+) -> Iterator[Row]:
+    """What a request costs where more is served, beside where least is; the servers take turns."""
+    costs = bench.turns({f"{size:,}": each for size, each in asked.items()}, 12000)
+    (least, with_least), *more = costs.items()
+    for size, cost in more:
+        yield beside(work.format(size), cost, f"with {least}:", with_least, most)
+
+
 def _growth(bench: Bench) -> Iterator[Row]:
-    sizes = (10, 100, 1000)
-    pairs = {size: bench.capably(size) for size in sizes}
-    for title, message, kind in (("REST GET", messages.rest, 0), ("tools/call", messages.call_modern, 1)):
-        costs = bench.turns({str(size): pair[kind] for size, pair in pairs.items()}, message, 12000)
-        least = costs[str(sizes[0])]
-        for size in sizes[1:]:
-            yield beside(f"{title}, {size:,} operations", costs[str(size)], "with 10:", least, GROWTH)
+    """The same request among more and more; and all of them in turn, which finds little in the processor's caches."""
+    pairs = {size: bench.capably(size) for size in SIZES}
+    fleets = {size: bench.fleet(size) for size in SIZES}
+    rest = {size: pair[0] for size, pair in pairs.items()}
+    mcp = {size: pair[1] for size, pair in pairs.items()}
+    first = messages.rest_below(1)
+    yield from _among(bench, "REST GET among {} operations", {n: (rest[n], messages.rest) for n in SIZES}, GROWTH)
+    yield from _among(bench, "tools/call among {} tools", {n: (mcp[n], messages.call_modern) for n in SIZES}, GROWTH)
+    yield from _among(bench, "REST GET among {} documents", {n: (fleets[n], first) for n in SIZES}, GROWTH)
+    yield from _among(bench, "  each of {} operations", {n: (rest[n], messages.rest_of(n)) for n in SIZES}, None)
+    yield from _among(bench, "  each of {} tools", {n: (mcp[n], messages.call_of(n)) for n in SIZES}, None)
+    yield from _among(bench, "  each of {} documents", {n: (fleets[n], messages.rest_below(n)) for n in SIZES}, None)
 
 
 _CALL = {"FastMCP": 1 / 15, "Toolbox": 0.8}
@@ -41,5 +58,5 @@ LINES = (
     _line("MCP tools/call, 2026-07-28", messages.call_modern, "mcp", _CALL),
     _line("MCP tools/list, 4 tools", messages.list_legacy, "mcp", _LIST),
     _line("MCP tools/list, 1,000 tools", messages.list_legacy, "mcp many", _LIST_MANY, 60),
-    Line("growth with operations", _growth, is_long=True),
+    Line("growth with operations, tools and documents", _growth, is_long=True),
 )

@@ -27,6 +27,10 @@ done = function(summary, latency, _requests)
   io.write(string.format("%d\\n", broken.connect + broken.read + broken.write + broken.timeout))
 end
 """
+KINDS = {"runs": "one passed through", "flow": "five-step flow", "listed": "50 objects mapped"}
+"""What is asked for, by the word in its path."""
+MORE = 1.7
+"""Times that two workers do what one does, at least."""
 SERVED = 64
 """Connections that keep a server busy, and that it serves without delay."""
 
@@ -56,6 +60,8 @@ def _flood(bench: Bench, program: str, port: int, connections: int, seconds: flo
     counts, broken = told.splitlines()[-2:]
     requests, refused, micros, median, p99 = (float(word) for word in counts.split())
     took = micros / 1e6
+    if refused == requests:
+        raise RuntimeError(f"port {port} did nothing of what it was asked for")
     return Flood(int(requests), requests / took, refused / took, median / 1000, p99 / 1000, int(broken))
 
 
@@ -79,25 +85,33 @@ def _served(bench: Bench, upstream: int, workers: int) -> Iterator[Server]:
 
 
 def _workers(bench: Bench) -> Iterator[Row]:
-    """The work is the five-step flow, beside which the generator and the upstream take least of the cores."""
+    """Operations beside which the generator and the upstream take little of the cores, and more."""
     upstream, wrk = _upstream(bench), peers.wrk()
     if upstream is None or wrk is None:
         return
-    rates: dict[int, list[float]] = {1: [], 2: []}
+    yield from _beside_one(bench, wrk, upstream, "listed", MORE)
+    yield from _beside_one(bench, wrk, upstream, "flow", None)
+
+
+def _beside_one(bench: Bench, wrk: str, upstream: int, kind: str, least: float | None) -> Iterator[Row]:
+    """The throughput of two workers and of one, and how much of the two cores they get."""
+    seen: dict[int, list[Flood]] = {1: [], 2: []}
     costs: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(bench.options.rounds):
-        for count, found in rates.items():
+        for count, floods in seen.items():
             for server in _served(bench, upstream, count):
-                _flood(bench, wrk, server.port, SERVED, 1, kind="flow")
+                _flood(bench, wrk, server.port, SERVED, 1, kind=kind)
                 before = server.cpu_s
-                seen = _flood(bench, wrk, server.port, SERVED, 4 * bench.options.scale, kind="flow")
-                found.append(seen.good_per_s)
-                costs[count].append((server.cpu_s - before) / seen.requests * 1e6)
-    one, two = (statistics.median(found) for found in rates.values())
+                flood = _flood(bench, wrk, server.port, SERVED, 4 * bench.options.scale, kind=kind)
+                floods.append(flood)
+                costs[count].append((server.cpu_s - before) / flood.requests * 1e6)
+    one, two = (statistics.median(flood.good_per_s for flood in floods) for floods in seen.values())
     ratio = two / one
-    yield Row("two workers", f"{two:,.0f}/s", f"one: {one:,.0f}/s", f"{ratio:.3g}", ">= 1.7 x", ratio >= 1.7)
+    target, is_met = ("", None) if least is None else (f">= {least} x", ratio >= least)
+    yield Row(f"two workers: {KINDS[kind]}", f"{two:,.0f}/s", f"one: {one:,.0f}/s", f"{ratio:.3g}", target, is_met)
     alone, beside = (statistics.median(found) for found in costs.values())
     yield Row("  CPU of a request", f"{beside:.0f} µs", f"one: {alone:.0f} µs", f"{beside / alone:.3g}")
+    yield Row("  cores in use", f"{two * beside / 1e6:.2f}", f"one: {one * alone / 1e6:.2f}")
 
 
 def _overload(bench: Bench) -> Iterator[Row]:

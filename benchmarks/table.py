@@ -30,13 +30,18 @@ class Line:
     is_long: bool = False
 
 
-def beside(what: str, own: float, peer: str, other: float | None, most: float) -> Row:
-    """A figure beside a peer's, in microseconds of CPU time; the less, the better."""
-    target = f"<= {most:.3g} x" if most != 1.0 else "< 1 x"
+def beside(what: str, own: float, peer: str, other: float | None, most: float | None) -> Row:
+    """A figure beside a peer's, in microseconds of CPU time; the less, the better.
+
+    ``most`` is how many times the peer's it may be, if there is a target.
+    """
+    target = "" if most is None else f"<= {most:.3g} x" if most != 1.0 else "< 1 x"
     if other is None:
         return Row(what, f"{own:.0f} µs", f"{peer}: not here", "", target)
     ratio = own / other
-    return Row(what, f"{own:.0f} µs", f"{peer} {other:.0f} µs", f"{ratio:.3g}", target, ratio <= most)
+    return Row(
+        what, f"{own:.0f} µs", f"{peer} {other:.0f} µs", f"{ratio:.3g}", target, None if most is None else ratio <= most
+    )
 
 
 def within(what: str, own: float, unit: str, most: float | None = None, told: str = "") -> Row:

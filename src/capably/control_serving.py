@@ -49,7 +49,7 @@ class ControlServing:
             neighbours: the other workers, if there are any: what is changed here is changed there as well.
         """
         self._plan = plan
-        # It asks authorization servers by itself: upstream connections of documents end with their generation.
+        # It asks authorization servers by itself: the calls of documents are given up with their generation.
         self._runtime = Runtime(settings.client)
         self._keeper = Gatekeeper(self._runtime.fetch)
         self._keeper.prepare(plan)

@@ -16,20 +16,26 @@ from capably.servers.http import Application, Succeeding
 from capably.sources import Stamp, certificates_of, stamps_of
 from capably.telemetry.recorder import Recorder
 from capably.upstream.client import ClientLimits
+from capably.upstream.pool import Pool
 
 
 class Backing:
     """What stands behind the servers of one document: what runs their operations, and who keeps their gates.
 
-    An async context manager that owns the upstream connections.
+    An async context manager that gives up its upstream calls at the end.
     """
 
     def __init__(
-        self, document: Examined, limits: ClientLimits, run_script: RunScript, recorder: Recorder | None = None
+        self,
+        document: Examined,
+        limits: ClientLimits,
+        run_script: RunScript,
+        recorder: Recorder | None = None,
+        pool: Pool | None = None,
     ) -> None:
         """Prepare; nothing is opened."""
         self.document = document
-        self.runtime = Runtime(limits, run_script, recorder=recorder)
+        self.runtime = Runtime(limits, run_script, recorder=recorder, pool=pool)
         self.keeper = Gatekeeper(self.runtime.fetch)
         self._stamps = _stamps(document)
 
@@ -43,7 +49,7 @@ class Backing:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        """Close the upstream connections."""
+        """Give up the upstream calls that are not over."""
         await self.runtime.__aexit__(*exc)
 
     @property

@@ -29,6 +29,7 @@ from capably.servers.http import (
     while_connected,
 )
 from capably.upstream.client import Client, ClientLimits
+from capably.upstream.pool import Pool
 from capably.upstream.reply import Reply, UpstreamError
 from capably.upstream.request import Request
 
@@ -53,11 +54,12 @@ class Neighbours:
         """Know one's place, and how to find what answers for a server by its namespace."""
         self.seat = seat
         self._find = find
-        self._client = Client(ClientLimits(connect_s=5.0, answer_s=_FOREVER_S, stream_idle_s=_FOREVER_S), proxies={})
+        limits = ClientLimits(connect_s=5.0, answer_s=_FOREVER_S, stream_idle_s=_FOREVER_S)
+        self._pool = Pool(limits.connect_s, proxies={})
+        self._client = Client(limits, self._pool)
 
     async def __aenter__(self) -> Self:
         """Open the door; connections are opened when they are needed."""
-        await self._client.__aenter__()
         port = self.seat.doors[self.seat.number - 1]
         sock = bound("127.0.0.1", port, "a worker", "--workers", is_shared=True)
         self.door = Listening(sock, Entrance(Door(self._find)), _DRAIN_S, None)
@@ -66,7 +68,7 @@ class Neighbours:
 
     async def __aexit__(self, *exc: object) -> None:
         """Close the connections."""
-        await self._client.__aexit__(*exc)
+        await self._pool.__aexit__(*exc)
 
     async def ask(self, number: int, request: Request) -> Reply:
         """Make a request of another worker, whose URL is only a path here.

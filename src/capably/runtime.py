@@ -24,6 +24,7 @@ from capably.telemetry.recorder import Recorder
 from capably.telemetry.steps import FlowRecording
 from capably.upstream.authenticator import Authenticator
 from capably.upstream.client import Client, ClientLimits
+from capably.upstream.pool import Pool
 from capably.upstream.reply import Reply, Trouble, UpstreamError
 from capably.upstream.request import Request
 
@@ -58,7 +59,7 @@ async def no_scripts(script: Script, _context: Mapping[str, Any]) -> Any:
 
 
 class Runtime:
-    """Runs operations of one plan; an async context manager that owns the upstream connections."""
+    """Runs operations of one plan; an async context manager that gives up its upstream calls at the end."""
 
     def __init__(
         self,
@@ -66,12 +67,21 @@ class Runtime:
         run_script: RunScript = no_scripts,
         watch: Watch | None = None,
         recorder: Recorder | None = None,
+        pool: Pool | None = None,
     ) -> None:
-        """Prepare; nothing is opened before the context is entered."""
+        """Prepare; nothing is opened before the context is entered.
+
+        Args:
+            limits: of upstream calls.
+            run_script: what runs scripts.
+            watch: what is told of calls.
+            recorder: what records them.
+            pool: the connections to use; its own when left out.
+        """
         self._run_script = run_script
         self._watch = watch
         self.recorder = recorder
-        self._client = Client(limits)
+        self._client = Client(limits, pool)
         self._authenticator = Authenticator(self._client, self.fetch)
         self._told: set[Loss] = set()
 

@@ -33,6 +33,7 @@ from capably.settings import Settings, shown
 from capably.sources import files_of
 from capably.succession import Process, Succession, bound_for, tls_for
 from capably.telemetry.redaction import Redactor
+from capably.upstream.pool import Pool
 
 if TYPE_CHECKING:
     from capably.control_serving import ControlServing, WorkerControl
@@ -82,7 +83,12 @@ class Service:
         self._control_plan = control_server(documents, settings)
         self.telemetry = telemetry_of(self._control_plan, documents, settings)
         self._process = Process(
-            self, self._sandboxes.run_script, _seal(settings), stop or asyncio.Event(), self.telemetry
+            self,
+            self._sandboxes.run_script,
+            Pool(settings.client.connect_s),
+            _seal(settings),
+            stop or asyncio.Event(),
+            self.telemetry,
         )
         if settings.seat is not None:
             self._process.neighbours = Neighbours(settings.seat, self._entry_of)
@@ -162,6 +168,7 @@ class Service:
             if self.telemetry is not None:
                 await stack.enter_async_context(self.telemetry)
             await stack.enter_async_context(self._sandboxes)
+            await stack.enter_async_context(self._process.pool)
             neighbours = self._process.neighbours
             if neighbours is not None:
                 await stack.enter_async_context(neighbours)

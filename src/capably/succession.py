@@ -36,18 +36,20 @@ from capably.servers.prefixes import Mount, behind_prefixes, prefix_of
 from capably.settings import Settings
 from capably.stdio_serving import StdioServing
 from capably.telemetry import Telemetry
+from capably.upstream.pool import Pool
 
 
 @dataclass(slots=True)
 class Process:
     """What outlives every generation.
 
-    ``neighbours`` are the other workers, where there are any. ``awaited`` are the requests that some generation before
-    this one waits for.
+    ``pool`` holds the connections to upstreams, which documents share. ``neighbours`` are the other workers, where
+    there are any. ``awaited`` are the requests that some generation before this one waits for.
     """
 
     desk: Desk
     run_script: RunScript
+    pool: Pool
     seal: Seal
     stop: asyncio.Event
     telemetry: Telemetry | None = None
@@ -169,7 +171,7 @@ class Succession:
             self._settings.redactor.add(document.compiled.variables)  # before anything can be told of them
         telemetry = self._process.telemetry
         recorder = telemetry.calls if telemetry is not None else None
-        backing = Backing(document, self._settings.client, self._process.run_script, recorder)
+        backing = Backing(document, self._settings.client, self._process.run_script, recorder, self._process.pool)
         if before is not None and before.gates == backing.gates:
             backing.keeper = before.keeper
         return await self._stack.enter_async_context(backing)

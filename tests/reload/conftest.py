@@ -25,6 +25,7 @@ class Echo:
         self.asked = asyncio.Event()
         self.may_answer = asyncio.Event()
         self.connections = 0
+        self.accepted = 0
         self._server: asyncio.Server | None = None
 
     @property
@@ -42,6 +43,7 @@ class Echo:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.accepted += 1
         try:
             while line := await reader.readline():
                 target = line.split()[1].decode()

@@ -52,6 +52,15 @@ async def test_what_the_document_says_now_is_served_on_the_same_socket(numbers: 
     assert numbers.heard == [verdict]
 
 
+async def test_connections_to_upstreams_are_kept(numbers: "Numbers") -> None:
+    for number in (2, 3, 4):
+        assert (await numbers.get("/echo"))[1] == {"path": number - 1, "header": number - 1}
+        assert (await numbers.reload(number)).standing == "applied"
+    await until(lambda: not numbers.service.retiring)
+    assert (await numbers.get("/echo"))[1] == {"path": 4, "header": 4}
+    assert numbers.echo.accepted == 1
+
+
 async def test_a_document_that_says_the_same_is_not_reloaded(numbers: "Numbers") -> None:
     verdict = await numbers.reload(1)
     assert (verdict.standing, verdict.generation, verdict.differences) == ("unchanged", 1, ())

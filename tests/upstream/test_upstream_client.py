@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from capably.upstream.client import Client, ClientLimits
+from capably.upstream.pool import Pool
 from capably.upstream.reply import Trouble, UpstreamError
 from capably.upstream.request import Request
 from capably.upstream.tls import ResumingContext
@@ -42,6 +43,39 @@ async def test_a_connection_is_used_again(wire: "Wire") -> None:
     assert wire.connections == 1
     assert wire.heads[0].startswith(b"GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:")
     assert b"\r\nAccept-Encoding: gzip, deflate\r\n" in wire.heads[0]
+
+
+async def test_clients_of_one_pool_use_the_same_connections(wire: "Wire") -> None:
+    async with wire.listening(wire.saying(OK, OK, OK)), Pool(5.0) as pool, Client(ClientLimits(), pool) as one:
+        await one.send(get(wire.url))
+        async with Client(ClientLimits(), pool) as other:
+            await other.send(get(wire.url))
+        await one.send(get(wire.url))
+    assert wire.connections == 1
+
+
+async def test_a_client_that_closes_gives_up_its_calls_and_no_others(wire: "Wire") -> None:
+    may_answer = asyncio.Event()
+
+    async def answer_the_first(reader: Reader, writer: Writer) -> None:
+        while True:
+            path = (await wire.request(reader)).split(b" ")[1]
+            if path != b"/at-once":
+                await may_answer.wait()
+            writer.write(OK)
+
+    async with wire.listening(answer_the_first), Pool(5.0) as pool, Client(ClientLimits(), pool) as stays:
+        async with Client(ClientLimits(), pool) as leaves:
+            # On connections that were used before, where a call could be made again.
+            await asyncio.gather(*(client.send(get(f"{wire.url}/at-once")) for client in (stays, leaves)))
+            calls = [asyncio.ensure_future(client.send(get(f"{wire.url}/later"))) for client in (stays, leaves)]
+            while len(wire.heads) < 4:  # noqa: ASYNC110 -- the upstream is no event
+                await asyncio.sleep(0.005)
+        with pytest.raises(UpstreamError, match="the client was closed"):
+            await calls[1]
+        may_answer.set()
+        assert (await calls[0]).body == b"ok"
+    assert wire.connections == 2
 
 
 async def test_calls_at_once_have_connections_of_their_own_and_keep_their_answers(wire: "Wire") -> None:

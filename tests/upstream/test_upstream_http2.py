@@ -354,6 +354,25 @@ async def test_a_certificate_nobody_vouches_for_is_refused(secure: ssl.SSLContex
         assert "certificate verify failed" in problem.reason
 
 
+async def test_of_clients_that_share_a_connection_one_that_closes_gives_up_its_own_calls_alone(
+    secure: ssl.SSLContext, trusting: ResumingContext
+) -> None:
+    upstream = Upstream(lambda served, number: None if served.path(number) == b"/never" else served.say(number))
+    async with upstream.listening(secure), pool.Pool(5.0) as shared, Client(ClientLimits(), shared) as stays:
+        async with Client(ClientLimits(), shared) as leaves:
+            calls = [
+                asyncio.ensure_future(client.send(get(f"{upstream.url}/never"), trusting)) for client in (stays, leaves)
+            ]
+            await until(lambda: upstream.served and len(upstream.served[0].requests) == 2)
+        with pytest.raises(UpstreamError, match="the client was closed"):
+            await calls[1]
+        assert (await stays.send(get(f"{upstream.url}/"), trusting)).body == b"ok"
+        assert not calls[0].done()
+        calls[0].cancel()
+    assert len(upstream.served) == 1
+    assert upstream.resets[0] == (3, ErrorCodes.CANCEL)
+
+
 async def test_a_tunnel_carries_it_too(wire: "Wire", secure: ssl.SSLContext, trusting: ResumingContext) -> None:
     upstream = Upstream(echo)
 
@@ -370,7 +389,8 @@ async def test_a_tunnel_carries_it_too(wire: "Wire", secure: ssl.SSLContext, tru
         await asyncio.gather(copy(reader, back), copy(there, writer), return_exceptions=True)
 
     async with upstream.listening(secure), wire.listening(tunnel):
-        async with Client(ClientLimits(), {"https": f"http://127.0.0.1:{wire.port}"}) as client:
+        proxies = {"https": f"http://127.0.0.1:{wire.port}"}
+        async with pool.Pool(10.0, proxies) as ways, Client(ClientLimits(), ways) as client:
             calls = (client.send(get(f"{upstream.url}/{each}"), trusting) for each in range(9))
             assert [reply.body for reply in await asyncio.gather(*calls)] == [b"/%d" % each for each in range(9)]
         await until(lambda: upstream.served[0].is_lost)

@@ -1,20 +1,18 @@
 """The only way out: upstream calls over HTTP/1.1, and over HTTP/2 where the upstream picks it.
 
 Redirects are followed within the same origin only, so credentials never travel to another host. Bodies are capped; an
-event stream is handed on as it arrives. A cancelled call closes its connection, or its stream of
-one that carries others. Proxies come from the environment
-(``HTTPS_PROXY``, ``NO_PROXY``).
+event stream is handed on as it arrives. A cancelled call closes its connection, or its stream of one that carries
+others.
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urljoin
-from urllib.request import getproxies, proxy_bypass
 
-from capably.upstream.address import Address, address_of, cut_url
+from capably.upstream.address import address_of, cut_url
 from capably.upstream.connection import Connection, Deadline, StaleError
 from capably.upstream.decoding import decoded
 from capably.upstream.exchange import Exchange, Most
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 5
-_MOST_WAYS = 1000
 _MOST_STALE = 3  # connections that were closed under a call before it is given up
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods whose request may be sent again when a kept connection was closed under it (RFC 9110, section 9.2.2)."""
@@ -46,27 +43,29 @@ class ClientLimits:
 
 
 class Client:
-    """A pool of upstream connections; an async context manager that closes them."""
+    """Makes upstream calls within limits; an async context manager that gives up those that are not over."""
 
-    def __init__(self, limits: ClientLimits, proxies: Mapping[str, str] | None = None) -> None:
+    def __init__(self, limits: ClientLimits, pool: Pool | None = None) -> None:
         """Keep the limits; connections are opened when they are needed.
 
         Args:
             limits: of each call.
-            proxies: URLs by scheme, instead of those the environment names.
+            pool: whose connections to use; one of its own, which ends with it, when left out.
         """
         self._limits = limits
-        self._pool = Pool(limits.connect_s)
-        self._proxies = getproxies() if proxies is None else proxies
-        self._ways: dict[tuple[str, ResumingContext | None], Way] = {}
+        self._pool = pool or Pool(limits.connect_s)
+        self._is_owner = pool is None
 
     async def __aenter__(self) -> Self:
         """Begin; nothing is opened yet."""
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
-        """Close every connection."""
-        await self._pool.aclose()
+        """Give up what is not over, and close the connections that nobody else has."""
+        if self._is_owner:
+            await self._pool.aclose()
+        else:
+            self._pool.give_up(self)
 
     async def send(self, request: Request, tls: ResumingContext | None = None) -> Reply:
         """Make one call.
@@ -139,6 +138,7 @@ class Client:
         stale = 0
         while True:
             connection = connection or await self._pool.opened(way, deadline)
+            connection.user = self
             most = Most(cap, request.streams_over, self._limits.stream_idle_s)
             exchange = Exchange(connection, request.method, most, streams_all=streams_all)
             try:
@@ -169,23 +169,10 @@ class Client:
     def _way(self, url: str, tls: ResumingContext | None) -> tuple[Way, str]:
         """How a URL is reached, and the target to ask for there."""
         origin, target = cut_url(url)
-        way = self._ways.get((origin, tls))
-        if way is None:
-            try:
-                address = address_of(origin)
-                proxy = self._proxy(address) if self._proxies else None
-            except ValueError as problem:
-                raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
-            if len(self._ways) >= _MOST_WAYS:  # a base URI with holes can lead to many origins
-                self._ways.clear()
-            way = self._ways[origin, tls] = Way(address, proxy, tls)
-        return way, target
-
-    def _proxy(self, address: Address) -> Address | None:
-        named = self._proxies.get(address.scheme)
-        if not named or proxy_bypass(address.host):
-            return None
-        return address_of(named if "://" in named else f"http://{named}")
+        try:
+            return self._pool.way(origin, tls), target
+        except ValueError as problem:
+            raise UpstreamError(Trouble.UNREACHABLE, f"not a URL that can be called: {problem}") from problem
 
     def _reply(self, exchange: Exchange, request: Request) -> Reply:
         headers = tuple(exchange.headers)

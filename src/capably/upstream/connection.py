@@ -28,6 +28,7 @@ class Deadline(msgspec.Struct, frozen=True):
         return UpstreamError(Trouble.TIMEOUT, f"no answer within {self.seconds:g} s")
 
 
+CLIENT_CLOSED: Final = "the client was closed"
 _SOON_S: Final = 0.001
 """Loops count milliseconds."""
 
@@ -70,6 +71,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self.uses = 0
+        self.user: object = None
         self.idle_since = 0.0
 
     @property
@@ -139,7 +141,7 @@ class Connection(asyncio.Protocol):
         if deadline.at - self.loop.time() > _SOON_S:
             self._arm(deadline.at)
         else:
-            self._time_out(deadline.problem)
+            self._fail(deadline.problem)
 
     async def _upload(self, exchange: Exchange, body: AsyncIterable[bytes], *, chunked: bool) -> None:
         try:
@@ -167,7 +169,7 @@ class Connection(asyncio.Protocol):
         if self._writable is not None:
             await self._writable
 
-    def _time_out(self, problem: UpstreamError) -> None:
+    def _fail(self, problem: UpstreamError) -> None:
         if self._exchange is not None:
             self._exchange.fail(problem)
         self.abort()
@@ -176,6 +178,11 @@ class Connection(asyncio.Protocol):
         """Close at once: the upstream sees that its answer is no longer wanted."""
         if self._transport is not None:
             self._transport.abort()
+
+    def give_up(self, user: object) -> None:
+        """Close, if an exchange is under way for this user."""
+        if self.user is user and self._exchange is not None:
+            self._fail(UpstreamError(Trouble.BROKEN, CLIENT_CLOSED))
 
     def pause(self) -> None:
         """Let the upstream wait."""

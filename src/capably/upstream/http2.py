@@ -26,7 +26,7 @@ from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
 from hyperframe.frame import Frame, GoAwayFrame
 
-from capably.upstream.connection import StaleError
+from capably.upstream.connection import CLIENT_CLOSED, StaleError
 from capably.upstream.exchange import HEADER_BYTES
 from capably.upstream.http2_stream import Fields, Http2Stream
 from capably.upstream.reply import Trouble, UpstreamError
@@ -188,6 +188,12 @@ class Http2Connection(asyncio.Protocol):
         """Close at once."""
         if self._transport is not None:
             self._transport.abort()
+
+    def give_up(self, user: object) -> None:
+        """End the exchanges of this user; the others go on."""
+        for stream in tuple(self._streams.values()):
+            if stream.user is user:
+                stream.fail(UpstreamError(Trouble.BROKEN, CLIENT_CLOSED))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Part of ``asyncio.Protocol``."""

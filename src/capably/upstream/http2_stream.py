@@ -68,6 +68,7 @@ class Http2Stream:
         "_window",
         "loop",
         "number",
+        "user",
     )
 
     is_multiplexed: Literal[True] = True
@@ -76,6 +77,7 @@ class Http2Stream:
         """Keep the connection; nothing is sent yet."""
         self.loop = connection.loop
         self.number = 0
+        self.user: object = None
         self._connection = connection
         self._is_first = connection.uses == 1
         self._exchange: Exchange | None = None

@@ -1,14 +1,19 @@
-"""Connections to upstreams: opened when needed, kept while they are good, the youngest taken first."""
+"""Connections to upstreams: opened when needed, kept while they are good, the youngest taken first.
+
+A pool may serve many clients, such as the documents of one process: what they call is often the same host. Proxies come
+from the environment (``HTTPS_PROXY``, ``NO_PROXY``).
+"""
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
+from urllib.request import getproxies, proxy_bypass
 
-from capably.upstream.address import Address
-from capably.upstream.connection import Connection, Deadline
+from capably.upstream.address import Address, address_of
+from capably.upstream.connection import CLIENT_CLOSED, Connection, Deadline
 from capably.upstream.negotiation import OFFERED, Negotiation
 from capably.upstream.reply import Trouble, UpstreamError
 from capably.upstream.tls import ResumingContext
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 AnyConnection: TypeAlias = "Connection | Http2Connection"
 
 _IDLE_S = 15.0  # many servers close idle connections after 15 seconds or more
+_MOST_WAYS = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,11 +52,18 @@ class Way:
 
 
 class Pool:
-    """Connections by way."""
+    """Connections by way; an async context manager that closes them."""
 
-    def __init__(self, connect_s: float) -> None:
-        """Start without connections; ``connect_s`` is the longest time to open one."""
+    def __init__(self, connect_s: float, proxies: Mapping[str, str] | None = None) -> None:
+        """Start without connections.
+
+        Args:
+            connect_s: the longest time to open one, in seconds.
+            proxies: URLs by scheme, instead of those the environment names.
+        """
         self._connect_s = connect_s
+        self._proxies = getproxies() if proxies is None else proxies
+        self._ways: dict[tuple[str, ResumingContext | None], Way] = {}
         self._idle: dict[Way, list[Connection]] = {}
         self._open: set[AnyConnection] = set()
         self._shared: dict[Way, list[Http2Connection]] = {}
@@ -59,6 +72,35 @@ class Pool:
         self._usual: ResumingContext | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed: asyncio.Event | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin; nothing is opened yet."""
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        """Close every connection, whatever it carries."""
+        await self.aclose()
+
+    def way(self, origin: str, tls: ResumingContext | None) -> Way:
+        """How an origin is reached, such as ``https://api.example.com``.
+
+        Raises:
+            ValueError: it is none.
+        """
+        way = self._ways.get((origin, tls))
+        if way is None:
+            address = address_of(origin)
+            proxy = self._proxy(address) if self._proxies else None
+            if len(self._ways) >= _MOST_WAYS:  # a base URI with holes can lead to many origins
+                self._ways.clear()
+            way = self._ways[origin, tls] = Way(address, proxy, tls)
+        return way
+
+    def _proxy(self, address: Address) -> Address | None:
+        named = self._proxies.get(address.scheme)
+        if not named or proxy_bypass(address.host):
+            return None
+        return address_of(named if "://" in named else f"http://{named}")
 
     def kept(self, way: Way) -> Connection | None:
         """A connection that is there already."""
@@ -75,6 +117,8 @@ class Pool:
         Raises:
             UpstreamError: it cannot be opened, or not in time.
         """
+        if self._closed is not None:
+            raise UpstreamError(Trouble.BROKEN, CLIENT_CLOSED)
         until = Deadline.within(self._connect_s)
         if deadline is not None and deadline.at < until.at:
             until = deadline
@@ -94,6 +138,11 @@ class Pool:
             raise UpstreamError(
                 Trouble.UNREACHABLE, f"no connection to {way.address.authority}: {problem}"
             ) from problem
+
+    def give_up(self, user: object) -> None:
+        """Give up what is carried for a client; what others need goes on."""
+        for connection in tuple(self._open):
+            connection.give_up(user)
 
     async def aclose(self) -> None:
         """Close every connection, whatever it carries."""
@@ -122,7 +171,7 @@ class Pool:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
             if opening.cancelled():  # not the call that waits for it
-                raise UpstreamError(Trouble.BROKEN, "the client was closed") from None
+                raise UpstreamError(Trouble.BROKEN, CLIENT_CLOSED) from None
             raise
         return self.kept(way)
 
