@@ -207,9 +207,9 @@ http {{
 def static(folder: Path, port: int) -> Path:
     """An upstream that answers as the other one does, at a tenth of its cost: nginx with one worker.
 
-    What is below ``listed`` is answered with fifty of the same objects.
+    What is below ``listed`` is answered with two hundred of the same objects.
     """
-    (folder / "listed.json").write_bytes(b'{"data":[%s]}' % b",".join([BODY] * 50))
+    (folder / "listed.json").write_bytes(b'{"data":[%s]}' % b",".join([BODY] * 200))
     file = folder / "static.conf"
     file.write_text(
         f"""daemon off; master_process off; pid {folder}/static.pid; error_log {folder}/static.log warn;
