@@ -5,38 +5,26 @@ other requests, with a secret that the supervisor hands to all of them.
 """
 
 import asyncio
-import hashlib
-import hmac
 import logging
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-from capably.plan.gate import SecretGate
 from capably.plan.outcome import Fault
 from capably.relay import Neighbours
 from capably.servers.http import Application, ClientGoneError, Receive, Scope, Send, read_body, send_fault
 from capably.upstream.reply import UpstreamError
 from capably.upstream.request import Request
+from capably.worker_gate import proof
 
 _log = logging.getLogger("capably.control")
 
 DOOR_NAME: Final = "*control"
 """What the control server of a worker is called at its door; no namespace can be called so."""
-_HEADER: Final = "capably-worker"
 _CHANGES: Final = ("/scripting", "/logs/", "/config/reload")
 _RELOADS: Final = {"/console/reload": "/config/reload"}
 _READS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSED: Final = 300
 _BODY_BYTES: Final = 64 * 1024
-
-
-def worker_gate(state_key: str) -> SecretGate:
-    """What a worker asks of the first one."""
-    return SecretGate("header", _HEADER, "", "", _proof(state_key).encode(), "the first worker")
-
-
-def _proof(state_key: str) -> str:
-    return hmac.new(state_key.encode(), b"control", hashlib.sha256).hexdigest()
 
 
 class ControlRelay:
@@ -46,7 +34,7 @@ class ControlRelay:
         """Stand before the control server of this worker."""
         self._application = application
         self._neighbours = neighbours
-        self._proof = _proof(state_key)
+        self._proof = proof(state_key)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -89,7 +77,7 @@ class ControlRelay:
         """
         seat = self._neighbours.seat
         others = [number for number in range(1, len(seat.doors) + 1) if number != seat.number]
-        headers = ((_HEADER, self._proof), ("content-type", "application/json"))
+        headers = (self._proof, ("content-type", "application/json"))
         request = Request(method, f"/{DOOR_NAME}{path}", headers, body or None)
         told = await asyncio.gather(*(self._ask(number, request) for number in others))
         problems = [f"worker {number}: {problem}" for number, problem in zip(others, told, strict=True) if problem]
@@ -100,9 +88,7 @@ class ControlRelay:
     async def _ask(self, number: int, request: Request) -> str:
         """What went wrong, empty when nothing did."""
         try:
-            reply = await self._neighbours.ask(number, request)
+            reply = await self._neighbours.fetch(number, request)
         except UpstreamError as problem:
             return f"it gives no answer: {problem.reason}"
-        if reply.stream is not None:
-            await reply.stream.aclose()
         return f"it answers {reply.status}" if reply.status >= _REFUSED else ""

@@ -7,11 +7,12 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Self
 
-from capably.control_relay import ControlRelay, worker_gate
+from capably.control_relay import DOOR_NAME, ControlRelay
 from capably.listening import Entrance, Listening
 from capably.plan.control import RELOAD, Control
 from capably.plan.loopback import is_loopback
 from capably.plan.operation import ServerPlan
+from capably.records_relay import RECORDS_DOOR, RecordedByAll, RecordsDoor
 from capably.relay import Neighbours
 from capably.runtime import Runtime
 from capably.seat import STATE_KEY
@@ -21,6 +22,9 @@ from capably.servers.desk import Listener
 from capably.servers.gatekeeper import Gatekeeper, with_metadata
 from capably.servers.http import Application
 from capably.settings import Settings
+from capably.telemetry.recorded import Recorded, RecordedHere
+from capably.telemetry.telemetry import Telemetry
+from capably.worker_gate import worker_gate
 
 _log = logging.getLogger("capably.control")
 
@@ -95,8 +99,10 @@ class ControlServing:
     def _page(self) -> Console:
         """The console, as the plan allows it."""
         may_reload = RELOAD in (self._plan.control or Control()).allows
-        desk, telemetry = self._instruments.desk, self._instruments.telemetry
-        return Console(desk, telemetry, self._limits, self._plan.gate, may_reload=may_reload)
+        known = self._instruments
+        return Console(
+            known.desk, known.telemetry, known.recorded, self._limits, self._plan.gate, may_reload=may_reload
+        )
 
     @property
     def listener(self) -> Listener:
@@ -112,6 +118,10 @@ class WorkerControl:
         """Answer at the worker's door."""
         self._gate = worker_gate(_state_key(settings))
         self.application = ControlServer(self._with_gate(plan), instruments, settings.limits, Gatekeeper())
+        self.doors: dict[str, Application] = {DOOR_NAME: self.application}
+        if instruments.telemetry is not None:
+            records = RecordsDoor(RecordedHere(instruments.telemetry), _state_key(settings))
+            self.doors[RECORDS_DOOR] = records
 
     def follow(self, plan: ServerPlan | None) -> None:
         """Take up what documents that were reloaded say of it."""
@@ -120,6 +130,14 @@ class WorkerControl:
 
     def _with_gate(self, plan: ServerPlan) -> ServerPlan:
         return replace(plan, gate=self._gate)
+
+
+def recorded_of(telemetry: Telemetry | None, neighbours: Neighbours | None, settings: Settings) -> Recorded | None:
+    """What the control server shows of what was recorded, by this worker or by all; ``None`` when nothing is."""
+    if telemetry is None:
+        return None
+    here = RecordedHere(telemetry)
+    return here if neighbours is None else RecordedByAll(here, neighbours, _state_key(settings))
 
 
 def _state_key(settings: Settings) -> str:

@@ -71,13 +71,24 @@ class Neighbours:
         await self._pool.__aexit__(*exc)
 
     async def ask(self, number: int, request: Request) -> Reply:
-        """Make a request of another worker, whose URL is only a path here.
+        """Make a request of another worker, whose URL is only a path here; the answer's body is a stream.
 
         Raises:
             UpstreamError: it gives no answer.
         """
+        return await self._client.open(self._to(number, request))
+
+    async def fetch(self, number: int, request: Request) -> Reply:
+        """Make a request of another worker, whose answer is short.
+
+        Raises:
+            UpstreamError: it gives none.
+        """
+        return await self._client.send(self._to(number, request))
+
+    def _to(self, number: int, request: Request) -> Request:
         url = f"http://127.0.0.1:{self.seat.doors[number - 1]}{request.url}"
-        return await self._client.open(msgspec.structs.replace(request, url=url))
+        return msgspec.structs.replace(request, url=url)
 
 
 class SessionRelay:

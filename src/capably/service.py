@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from capably.control import control_server
-from capably.control_relay import DOOR_NAME
 from capably.differences import differences
 from capably.errors import EXIT_USAGE, CommandError
 from capably.examine import Examined
@@ -184,24 +183,26 @@ class Service:
         if control is None:
             return
         # Only where there is one: what it needs takes longer to import than all servers together.
-        from capably.control_serving import ControlServing, WorkerControl  # noqa: PLC0415
+        from capably.control_serving import ControlServing, WorkerControl, recorded_of  # noqa: PLC0415
         from capably.servers.control import Instruments  # noqa: PLC0415
 
-        instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, shown(settings))
+        neighbours = self._process.neighbours
+        recorded = recorded_of(self.telemetry, neighbours, settings)
+        instruments = Instruments(self, self._sandboxes.switchboard, self.telemetry, recorded, shown(settings))
         if seat is not None and not seat.is_first:
             self._worker_control = WorkerControl(control, instruments, settings)
             stack.callback(self._worker_control.application.close)
             return
         sock = bound_for(control, control_address(control), settings)
         stack.callback(sock.close)
-        tls, neighbours = tls_for(control, settings), self._process.neighbours
+        tls = tls_for(control, settings)
         serving = ControlServing(control, sock, tls, instruments, settings, neighbours=neighbours)
         self._control = await stack.enter_async_context(serving)
 
     def _entry_of(self, namespace: str) -> Application | None:
         """What answers for a server, for another worker that has a request for it."""
-        if namespace == DOOR_NAME:
-            return self._worker_control.application if self._worker_control is not None else None
+        if self._worker_control is not None and namespace in self._worker_control.doors:
+            return self._worker_control.doors[namespace]
         return next((item.entry for item in self._generation.served if item.plan.namespace == namespace), None)
 
     def _governance(self) -> Governance:

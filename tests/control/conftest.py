@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -160,16 +160,25 @@ class Process:
     def control(self) -> str:
         return self.urls["control"]
 
-    def ask(self, method: str, server: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    def ask(self, method: str, server: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """Status and body of one request, over a connection of its own."""
         connection = http.client.HTTPConnection(urlsplit(self.urls[server]).netloc, timeout=20)
-        sent = {} if body is None else {"content-type": "application/json"}
+        sent = {**headers, **({} if body is None else {"content-type": "application/json"})}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), sent)
             response = connection.getresponse()
             return response.status, response.read()
         finally:
             connection.close()
+
+    @contextmanager
+    def following(self, path: str) -> "Iterator[Iterator[Any]]":
+        """What the control server tells from now on, as server-sent events."""
+        with closing(http.client.HTTPConnection(urlsplit(self.control).netloc, timeout=20)) as connection:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            assert response.status == 200
+            yield (json.loads(line[6:]) for line in response if line.startswith(b"data: "))
 
     @property
     def hello(self) -> Any:

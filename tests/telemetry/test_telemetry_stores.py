@@ -57,10 +57,13 @@ def test_traces_are_found_by_a_part_of_their_operation_and_by_how_they_ended(tra
     kept(traces, 2, "tools/call list-ships", error="502")
     kept(traces, 3, "tools/call board")
 
-    assert [trace.operation for trace in traces.recent("SHIPS")] == ["tools/call list-ships", "/ships/{imo} GET"]
-    assert [trace.operation for trace in traces.recent(status=Status.ERROR)] == ["tools/call list-ships"]
-    assert [trace.operation for trace in traces.recent("call", Status.OK)] == ["tools/call board"]
-    assert [trace.operation for trace in traces.recent("call", Status.UNSET)] == ["tools/call board"]
+    def found(operation: str = "", status: Status | None = None) -> list[str]:
+        return [trace.operation for trace in traces.recent() if trace.matches(operation, status)]
+
+    assert found("SHIPS") == ["tools/call list-ships", "/ships/{imo} GET"]
+    assert found(status=Status.ERROR) == ["tools/call list-ships"]
+    assert found("call", Status.OK) == ["tools/call board"]
+    assert found("call", Status.UNSET) == ["tools/call board"]
 
 
 def test_requests_of_one_trace_are_one_entry(traces: Traces) -> None:

@@ -95,5 +95,6 @@ def _show(found: dict[str, Any]) -> None:
 
 def _lines(record: dict[str, Any]) -> list[str]:
     level = str(record.get("level")).upper()
-    first = escape(f"{record.get('timestamp')} {level:<8} {record.get('logger')}: {record.get('message')}")
+    worker = f"worker {record['worker']} " if "worker" in record else ""
+    first = escape(f"{record.get('timestamp')} {level:<8} {worker}{record.get('logger')}: {record.get('message')}")
     return [f"{first}\n", *(f"  {escape(line)}\n" for line in str(record.get("exception", "")).splitlines())]

@@ -24,7 +24,8 @@ class LogRecord:
     """One thing that was logged. ``at`` is in Unix seconds, ``level`` one of ``LEVELS``.
 
     ``trace_id`` and ``span_id`` are those of the request it was logged in, or empty. ``exception`` is its traceback.
-    ``number`` grows by one from record to record.
+    ``number`` grows by one from record to record. ``worker`` is the number of the worker that logged it, where there
+    are several.
     """
 
     number: int
@@ -36,6 +37,7 @@ class LogRecord:
     span_id: str = ""
     exception: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    worker: int = 0
 
 
 class TooManyListenersError(Exception):

@@ -91,3 +91,8 @@ class Trace:
     def duration_ms(self) -> float:
         """From the first beginning to the last end of a request, in milliseconds."""
         return self.duration_ns / 1e6
+
+    def matches(self, operation: str, status: Status | None) -> bool:
+        """Whether its operation holds a text, in any case, and it ended so; ``UNSET`` and ``OK`` mean the same."""
+        is_error = self.status is Status.ERROR
+        return operation.lower() in self.operation.lower() and (status is None or (status is Status.ERROR) == is_error)

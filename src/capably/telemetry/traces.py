@@ -46,18 +46,10 @@ class Traces:
         if len(requests) > _MOST_REQUESTS:
             _forget(*requests.pop(0))
 
-    def recent(self, operation: str = "", status: Status | None = None) -> Iterator[Trace]:
-        """The traces, newest first, without their spans.
-
-        Args:
-            operation: what their operation has to contain, in any case.
-            status: how they have to have ended; ``UNSET`` and ``OK`` mean the same.
-        """
-        wanted = None if status is None else _known(status)
+    def recent(self) -> Iterator[Trace]:
+        """The traces, newest first, without their spans."""
         for requests in reversed(list(self._kept.values())):
-            trace = self._trace(requests, with_spans=False)
-            if operation.lower() in trace.operation.lower() and wanted in {None, trace.status}:
-                yield trace
+            yield self._trace(requests, with_spans=False)
 
     def find(self, trace_id: str) -> Trace | None:
         """The trace with an id (32 hexadecimal digits), with its spans."""
@@ -91,7 +83,3 @@ class Traces:
 def _forget(tree: Tree, _entry: Recording) -> None:
     """Let go of spans at once: they know their tree, and would wait for the garbage collector."""
     tree.recordings.clear()
-
-
-def _known(status: Status) -> Status:
-    return Status.ERROR if status is Status.ERROR else Status.OK

@@ -17,13 +17,15 @@ from capably.plan.outcome import Fault
 from capably.servers.console.assets import PAGE, SAFETY, send_asset
 from capably.servers.console.hiding import hidden, hide_of
 from capably.servers.console.overview import asked, key_of, overview
-from capably.servers.console.pulse import Reloads, pulse, records_numbers, records_traces, trace_json, traces_json
+from capably.servers.console.pulse import Reloads, pulse
+from capably.servers.console.shown import Shown
 from capably.servers.console.sources import secrets_of, sources, verdict_json
 from capably.servers.console.trial import Trial
 from capably.servers.desk import Desk
 from capably.servers.http import Limits, Receive, Scope, Send, check_same_origin, read_body, send_body, until_answered
 from capably.telemetry import names
 from capably.telemetry.current import current
+from capably.telemetry.recorded import Recorded
 from capably.telemetry.recording import Recording
 from capably.telemetry.records import Value
 from capably.telemetry.telemetry import Telemetry
@@ -60,6 +62,7 @@ class Console:
         self,
         desk: Desk,
         telemetry: Telemetry | None,
+        recorded: Recorded | None,
         limits: Limits,
         gate: Gate | None = None,
         *,
@@ -69,13 +72,15 @@ class Console:
 
         Args:
             desk: the process.
-            telemetry: what was recorded; ``None`` when nothing is.
+            telemetry: what records calls from the page; ``None`` when nothing is recorded.
+            recorded: what was recorded, by several workers together.
             limits: caps of the control server.
             gate: what the control server asks of its callers, for the page to ask people for it.
             may_reload: whether the page may have documents looked at and taken up again.
         """
         self._desk = desk
         self._telemetry = telemetry
+        self._shown = Shown.of(telemetry, recorded)
         self._limits = limits
         self._gate = gate
         self._may_reload = may_reload
@@ -86,10 +91,9 @@ class Console:
             "overview.json": self._overview,
             "sources.json": lambda: sources(desk),
         }
-        self._reads: dict[str, Callable[[], Any]] = {
-            "pulse.json": lambda: pulse(desk, self._reloads, telemetry),
-            "reloads.json": lambda: self._reloads.told(desk),
-            "traces.json": lambda: traces_json(telemetry),
+        self._reads: dict[str, Callable[[], Awaitable[Any]]] = {
+            "pulse.json": lambda: pulse(desk, self._reloads, self._shown),
+            "traces.json": self._shown.traces_json,
         }
         self._does: dict[str, Answer] = {"try": self._try, "answer": self._given}
         if may_reload:
@@ -134,7 +138,7 @@ class Console:
             await self._does[name](scope, receive, send)
             return
         _check_method(path, is_reading=is_reading, allowed="GET, HEAD")
-        body = await self._written(name) if name in self._long else _json(self._read(name))
+        body = await self._written(name) if name in self._long else _json(await self._read(name))
         await _send_json(send, body, head=method == "HEAD")
 
     async def _file(self, scope: Scope, send: Send, path: str) -> None:
@@ -153,18 +157,19 @@ class Console:
             self._kept[name] = (served, body)
         return body
 
-    def _read(self, name: str) -> Any:
+    async def _read(self, name: str) -> Any:
         read = self._reads.get(name)
         if read is not None:
-            return read()
-        trace_id = name.removeprefix("traces/").removesuffix(".json")
-        found = trace_json(self._telemetry, trace_id)
+            return await read()
+        if name == "reloads.json":
+            return self._reloads.told(self._desk)
+        found = await self._shown.trace_json(name.removeprefix("traces/").removesuffix(".json"))
         if found is None:
             raise _missing(BELOW + name)
         return found
 
     def _overview(self) -> Any:
-        return {**overview(self._desk), "may_reload": self._may_reload, "records": records_numbers(self._telemetry)}
+        return {**overview(self._desk), "may_reload": self._may_reload, "records": self._shown.numbers is not None}
 
     async def _try(self, scope: Scope, receive: Receive, send: Send) -> None:
         asked_for = await self._body(scope, receive, _Try)
@@ -195,7 +200,7 @@ class Console:
 
     def _kept_trace(self, entry: Recording | None) -> str:
         """The id of the trace that a call can be looked up by; empty when there will be none."""
-        if entry is None or not entry.tree.is_sampled or not records_traces(self._telemetry):
+        if entry is None or not entry.tree.is_sampled or self._shown.traces is None:
             return ""
         return entry.trace_id
 

@@ -13,6 +13,7 @@ from capably.servers.control.last_reload import LastReload
 from capably.servers.control.levels import Levels
 from capably.servers.desk import Desk
 from capably.servers.http import Receive, Scope, Send, header, read_body
+from capably.telemetry.recorded import Recorded
 from capably.telemetry.telemetry import Telemetry
 
 JSON: Final = "application/json"
@@ -60,12 +61,14 @@ class Page(Protocol):
 class Instruments:
     """What a control server is for: the process, what was recorded of it, and its switches.
 
-    ``telemetry`` is ``None`` when nothing is recorded. ``settings`` says how the process was started, without secrets.
+    ``telemetry`` is what this process records, ``recorded`` what is shown of it, by several workers together; both
+    are ``None`` when nothing is. ``settings`` says how the process was started, without secrets.
     """
 
     desk: Desk
     scripting: Scripting
     telemetry: Telemetry | None = None
+    recorded: Recorded | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 

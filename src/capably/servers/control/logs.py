@@ -13,7 +13,8 @@ from capably.plan.outcome import Fault
 from capably.servers.control.asked import Answer, Asked, EventStream, Room, answer, refused
 from capably.servers.control.levels import Levels
 from capably.servers.control.moments import of_seconds
-from capably.telemetry.logs import LEVELS, Listener, LogRecord, TooManyListenersError
+from capably.servers.control.traces import recorded
+from capably.telemetry.logs import LEVELS, LogRecord, TooManyListenersError
 
 _SHOWN: Final = 100
 _MOST_SHOWN: Final = 1000
@@ -24,12 +25,12 @@ _QUIET_S: Final = 15.0  # a comment is sent after so long without a record, so t
 
 async def recent(room: Room, asked: Asked) -> Answer:
     """The newest records, oldest first, and the levels in force."""
-    levels = _levels(room)
+    levels, kept = _levels(room), recorded(room)
     query = asked.query("level", "logger", "limit")
     limit = query.get("limit", str(_SHOWN))
     if not limit.isascii() or not limit.isdigit() or not 0 <= int(limit) <= _MOST_SHOWN:
         raise refused("invalid-parameter", f"`limit` must be 0 to {_MOST_SHOWN}")
-    records = levels.logs.recent(_level(query.get("level", LEVELS[0])), query.get("logger", ""))
+    records = await kept.logs(_level(query.get("level", LEVELS[0])), query.get("logger", ""))
     shown = records[len(records) - min(len(records), int(limit)) :]
     return answer({"levels": _in_force(levels), "records": [_record(item) for item in shown]})
 
@@ -62,18 +63,19 @@ async def reset(room: Room, asked: Asked) -> Answer:
 
 async def stream(room: Room, asked: Asked) -> EventStream:
     """Every record from now on, as server-sent events; those since `Last-Event-ID` first."""
-    logs = _levels(room).logs
+    kept = recorded(room)
     query = asked.query("level", "logger")
     level, logger = _level(query.get("level", LEVELS[0])), query.get("logger", "")
     stack = contextlib.ExitStack()
     try:
-        listener = stack.enter_context(logs.listening(room.control.subscribers))
+        records = stack.enter_context(kept.following(room.control.subscribers))
     except TooManyListenersError:
         detail = f"{room.control.subscribers} follow the log already (`max-subscribers`)"
         raise Fault(429, "too-many-subscribers", "Too many follow the log", detail, headers=RETRY) from None
     seen = asked.header(b"last-event-id") or ""
-    missed = [item for item in logs.recent(level, logger) if item.number > int(seen)] if seen.isdecimal() else []
-    return EventStream(_events(listener, missed, level, logger), stack.close)
+    known = await kept.logs(level, logger) if seen.isdecimal() else []
+    missed = [item for item in known if item.number > int(seen) and not item.worker]
+    return EventStream(_events(records, missed, level, logger), stack.close)
 
 
 RETRY: Final = (("retry-after", "10"),)
@@ -84,11 +86,12 @@ def _is_wanted(record: LogRecord, level: str, logger: str) -> bool:
     return is_below and LEVELS.index(record.level) >= LEVELS.index(level)
 
 
-async def _events(listener: Listener, missed: list[LogRecord], level: str, logger: str) -> AsyncIterator[bytes]:
+async def _events(
+    records: AsyncIterator[LogRecord], missed: list[LogRecord], level: str, logger: str
+) -> AsyncIterator[bytes]:
     yield b": following the log\n\n"
     for record in missed:
         yield _event(record)
-    records = aiter(listener)
     coming: asyncio.Future[LogRecord] | None = None
     last = missed[-1].number if missed else 0
     try:
@@ -109,7 +112,9 @@ async def _events(listener: Listener, missed: list[LogRecord], level: str, logge
 
 def _event(record: LogRecord) -> bytes:
     data = msgspec.json.encode(_record(record), enc_hook=str)
-    return b"id: %d\nevent: log\ndata: %s\n\n" % (record.number, data)
+    # Each worker numbers its own: a number says where to go on only where there is one.
+    place = b"" if record.worker else b"id: %d\n" % record.number
+    return place + b"event: log\ndata: %s\n\n" % data
 
 
 def _levels(room: Room) -> Levels:
@@ -156,6 +161,7 @@ def _record(record: LogRecord) -> dict[str, Any]:
         "logger": record.logger,
         "message": record.message,
     }
+    shown |= {"worker": record.worker} if record.worker else {}
     shown |= {"traceId": record.trace_id, "spanId": record.span_id} if record.trace_id else {}
     shown |= {"exception": record.exception} if record.exception else {}
     return {**shown, **({"attributes": record.attributes} if record.attributes else {})}

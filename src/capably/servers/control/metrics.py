@@ -7,6 +7,6 @@ from capably.telemetry.prometheus import exposition
 
 async def shown(room: Room, asked: Asked) -> Answer:
     """The metrics in the text format of Prometheus, or in OpenMetrics when that is liked better."""
-    telemetry = recorded(room)
-    media_type, body = exposition(telemetry.metrics.collect(), asked.header(b"accept") or "")
+    families = await recorded(room).metrics()
+    media_type, body = exposition(families, asked.header(b"accept") or "")
     return Answer(body, media_type=media_type, headers=(("vary", "accept"),))

@@ -4,44 +4,44 @@ from typing import Any, Final
 
 from capably.servers.control.asked import Answer, Asked, Room, answer, refused
 from capably.servers.control.moments import of_nanoseconds
+from capably.telemetry.recorded import Recorded
 from capably.telemetry.records import Span, Status, Trace
-from capably.telemetry.telemetry import Telemetry
 
 NOTHING_RECORDED: Final = "nothing is recorded: `observability.enabled` is false"
 
 
 async def recent(room: Room, asked: Asked) -> Answer:
     """The traces, newest first: those whose operation holds a text, those that ended in a way."""
-    telemetry = recorded(room)
+    kept = recorded(room)
     query = asked.query("operation", "status")
-    traces = telemetry.traces
-    found = traces.recent(query.get("operation", ""), _status(query.get("status", "")))
-    shown = [_summary(item) for item in found]
-    return answer({"traces": shown, "bufferSize": traces.capacity, "bufferUsed": len(traces)})
+    operation, status = query.get("operation", ""), _status(query.get("status", ""))
+    found = await kept.traces()
+    shown = [_summary(item) for item in found if item.matches(operation, status)]
+    return answer({"traces": shown, "bufferSize": kept.capacity, "bufferUsed": len(found)})
 
 
 async def one(room: Room, asked: Asked) -> Answer:
     """One trace with its spans."""
-    telemetry = recorded(room)
+    kept = recorded(room)
     asked.query()
-    found = telemetry.traces.find(asked.name)
+    found = await kept.trace(asked.name)
     if found is None:
-        detail = f"no trace `{asked.name[:100]}` is kept: the last {telemetry.traces.capacity} are, see /traces"
+        detail = f"no trace `{asked.name[:100]}` is kept: the last {kept.capacity} are, see /traces"
         raise refused("no-trace", detail, 404)
     left_out = {"spansLeftOut": found.left_out} if found.left_out else {}
     spans = [_span(item, found.started_ns) for item in found.spans]
     return answer({**_summary(found), **left_out, "spans": spans})
 
 
-def recorded(room: Room) -> Telemetry:
+def recorded(room: Room) -> Recorded:
     """What was recorded.
 
     Raises:
         Fault: status 503, nothing is.
     """
-    if room.instruments.telemetry is None:
+    if room.instruments.recorded is None:
         raise refused("nothing-recorded", NOTHING_RECORDED, 503)
-    return room.instruments.telemetry
+    return room.instruments.recorded
 
 
 def _status(written: str) -> Status | None:
