@@ -85,7 +85,7 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         inputs.inputs_inferred,
         [(READS, "- {name: read, call: up.read, x-not: [{name: id, type")],
         "INP001 34:14",
-        "1 operation of `agent` declare no inputs: they are inferred",
+        "1 operation of `agent` declares no inputs: they are inferred",
     ),
     (
         inputs.inputs_inferred,

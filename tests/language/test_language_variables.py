@@ -106,13 +106,14 @@ def test_an_empty_base_uri_is_given_for_its_namespace(language: Any) -> None:
     assert language.tool(api={"baseUri": ""}).missing == ["up"]
     assert language.tool(api={"baseUri": ""}).told == [("VAR001", "`up` has no base URI")]
     reading = language.tool(api={"baseUri": ""}, upstreams={"up": "http://127.0.0.1:8000/v1/"})
-    assert reading.missing == []
+    assert (reading.missing, reading.told) == ([], [])
     assert reading.sent() == "GET http://127.0.0.1:8000/v1/ships"
 
 
 def test_a_base_uri_from_outside_replaces_the_document_s(language: Any) -> None:
     reading = language.tool(api={"baseUri": "https://{region}.up.test"}, upstreams={"up": "http://localhost:1"})
     assert reading.sent() == "GET http://localhost:1/ships"
+    assert reading.told == []
     assert reading.missing == []
 
 

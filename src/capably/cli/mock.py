@@ -11,6 +11,7 @@ import click
 from capably.cli.console import bold, hint, paint, table, wants_colour
 from capably.cli.options import Pair
 from capably.errors import CommandError
+from capably.render.count import amount
 
 if TYPE_CHECKING:
     from capably.mock.serving import MockSettings, Opened, Running
@@ -88,8 +89,7 @@ async def _serve(opened: Sequence["Opened"], settings: "MockSettings", stop: asy
 
 
 def _count(running: "Running") -> str:
-    count = len(running.api.operations)
-    return f"{count} operation" if count == 1 else f"{count} operations"
+    return amount(len(running.api.operations), "operation")
 
 
 def _coloured(line: str, *, colour: bool) -> str:

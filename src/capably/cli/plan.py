@@ -10,6 +10,7 @@ import click
 from capably.cli.console import bold, wants_colour
 from capably.cli.flow_drawing import flow_lines
 from capably.cli.options import documents_below
+from capably.render.count import amount
 
 if TYPE_CHECKING:
     from capably.examine import Examined
@@ -118,8 +119,10 @@ def _offers(server: "ServerDescription") -> str:
     if server["server"] == "control":
         return "shows and steers the process"
     if server["server"] == "skill":
-        return f"{server['skills']} skills"
-    return f"{server['operations']} operations" + (f", {server['forwards']} forwarded" if server["forwards"] else "")
+        return amount(server["skills"], "skill")
+    return amount(server["operations"], "operation") + (
+        f", {server['forwards']} forwarded" if server["forwards"] else ""
+    )
 
 
 def _operation_lines(operation: "OperationDescription") -> Iterator[str]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from capably.cli.console import bold, hint, table, wants_colour
+from capably.diagnostics import Severity
+from capably.render.count import amount
 
 if TYPE_CHECKING:
     from capably.app import Listener, Service
@@ -29,10 +31,9 @@ def show_listeners(documents: Sequence["Examined"], listeners: Sequence["Listene
     """Print the table of servers, and how many warnings their documents have."""
     show_table(documents, listeners)
     for document in documents:
-        warnings = len(document.diagnostics) - len(document.errors)
+        warnings = sum(item.severity is Severity.WARNING for item in document.diagnostics)
         if warnings:
-            word = "warning" if warnings == 1 else "warnings"
-            hint(f"{warnings} {word}: see `capably check {document.file}`")
+            hint(f"{amount(warnings, 'warning')}: see `capably check {document.file}`")
     hint(bold("ready", colour=wants_colour(sys.stderr)) + "; stop with Ctrl-C")
 
 
@@ -68,7 +69,7 @@ def _offers(listener: "Listener") -> str:
         counts = [(len(plan.operations), "tool" if plan.kind.value == "mcp" else "operation")]
     more = ((plan.forwards, "forward"), (plan.resources, "resource"), (plan.prompts, "prompt"))
     counts += [(len(items), noun) for items, noun in more if items]
-    return ", ".join(f"{count} {noun}" if count == 1 else f"{count} {noun}s" for count, noun in counts)
+    return ", ".join(amount(count, noun) for count, noun in counts)
 
 
 def _shown_by(control: "ServerPlan") -> list[str]:

@@ -5,8 +5,6 @@ from collections.abc import Iterable
 
 from capably.diagnostics import Diagnostic, Severity
 
-_PLURALS = {Severity.ERROR: "errors", Severity.WARNING: "warnings", Severity.NOTE: "notes"}
-
 
 def count(diagnostics: Iterable[Diagnostic]) -> Counter[Severity]:
     """The number of findings of each severity."""
@@ -27,14 +25,13 @@ def summary(diagnostics: Iterable[Diagnostic], checked: Iterable[str]) -> str:
     affected = {item.span.file for item in found}
     everything = affected | set(checked)
     if not found:
-        return f"no problems found in {_amount(len(everything), 'file', 'files')}"
+        return f"no problems found in {amount(len(everything), 'file')}"
     counts = count(found)
-    amounts = [
-        _amount(counts[severity], severity.value, plural) for severity, plural in _PLURALS.items() if counts[severity]
-    ]
+    amounts = [amount(counts[severity], severity.value) for severity in Severity if counts[severity]]
     where = f"{len(affected)} of " if len(affected) < len(everything) else ""
-    return f"{', '.join(amounts)} in {where}{_amount(len(everything), 'file', 'files')}"
+    return f"{', '.join(amounts)} in {where}{amount(len(everything), 'file')}"
 
 
-def _amount(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
+def amount(number: int, noun: str) -> str:
+    """How many there are, such as ``1 warning`` and ``2 warnings``; for nouns whose plural takes an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

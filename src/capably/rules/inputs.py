@@ -18,8 +18,9 @@ def inputs_inferred(_capability: Capability, compiled: Compiled) -> Iterator[Dia
         inferred = [item for item in server.operations if _is_inferred(item)]
         if not inferred:
             continue
-        word = "operation" if len(inferred) == 1 else "operations"
-        message = f"{len(inferred)} {word} of `{server.namespace}` declare no inputs: they are inferred"
+        what = "1 operation" if len(inferred) == 1 else f"{len(inferred)} operations"
+        declare = "declares" if len(inferred) == 1 else "declare"
+        message = f"{what} of `{server.namespace}` {declare} no inputs: they are inferred"
         names = ", ".join(item.name for item in inferred[0].inputs)
         advice = f"`{inferred[0].name}` takes {names}; `capably plan` shows all; state them with `inputParameters`"
         yield warning("INP001", message, inferred[0].span, advice)

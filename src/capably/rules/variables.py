@@ -12,6 +12,8 @@ def variable_not_bound(_capability: Capability, compiled: Compiled) -> Iterator[
     """A variable that no bind explains: it must be given when the document is served."""
     for variable in compiled.variables:
         if variable.kind is VariableKind.BASE_URI:
+            if variable.value is not None:
+                continue
             message = f"`{variable.name}` has no base URI"
             advice = f"give it with `--upstream {variable.name}=https://host`, or write `baseUri:`"
             yield warning("VAR001", message, variable.spans[0], advice)
