@@ -174,7 +174,7 @@ def test_scopes_that_nobody_can_have_leave_out_what_needs_them(read: Read, block
 def test_the_plan_tells_what_callers_need(read: Read) -> None:
     own = {"type": "basic", "username": "ann", "password": "{{env.SECRET}}"}
     plan = CliRunner().invoke(capably, ["plan", read(OAUTH, tool={"scopes": ["t"]}, forward={"scopes": ["f"]}).file])
-    assert "rest web on 127.0.0.1:1, 1 operations, 1 forwarded, callers need oauth2" in plan.stdout
+    assert "rest web on 127.0.0.1:1, 1 operation, 1 forwarded, callers need oauth2" in plan.stdout
     assert "  x\n    scopes t\n" in plan.stdout
     assert "  ANY /{path}\n    scopes f\n" in plan.stdout
     plan = CliRunner().invoke(capably, ["plan", "--format", "json", read(None, operation={"authentication": own}).file])
