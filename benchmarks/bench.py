@@ -17,7 +17,7 @@ from processes import Server, free_port, running
 HERE = Path(__file__).parent
 CAPABLY = Path(sys.executable).with_name("capably")
 MANY = 1000
-DEAR = {"FastMCP": 0.1, "FastMCP many": 0.3, "nginx": 4.0, "mcp many": 30.0}
+DEAR = {"FastMCP": 0.1, "FastMCP sessions": 0.1, "FastMCP many": 0.3, "nginx": 4.0, "mcp many": 30.0}
 """Servers that get more or fewer requests than the others, so that a round takes about as long."""
 
 
@@ -96,13 +96,13 @@ def _nginx(bench: Bench, _tools: int) -> Server | None:
     return bench.run([program, "-c", documents.nginx(bench.folder, bench.upstream, port)], port)
 
 
-def _fastmcp(bench: Bench, tools: int) -> Server | None:
+def _fastmcp(bench: Bench, tools: int, *options: str) -> Server | None:
     python, port = peers.fastmcp(), free_port()
     if python is None:
         return None
     upstream = f"http://127.0.0.1:{bench.upstream}"
     file = documents.openapi(bench.folder, tools)
-    return bench.run([python, HERE / "peer_fastmcp.py", file, upstream, str(port)], port)
+    return bench.run([python, HERE / "peer_fastmcp.py", file, upstream, str(port), *options], port)
 
 
 def _toolbox(bench: Bench, tools: int) -> Server | None:
@@ -118,5 +118,6 @@ _STARTS: dict[str, Callable[[Bench, int], Server | None]] = {
     "mcp": lambda bench, tools: _capably(bench, "mcp", tools),
     "nginx": _nginx,
     "FastMCP": _fastmcp,
+    "FastMCP sessions": lambda bench, tools: _fastmcp(bench, tools, "sessions"),
     "Toolbox": _toolbox,
 }

@@ -39,11 +39,12 @@ FEW, SIZES = 4, (10, 100, 1000)
 class Work:
     """One kind of request, and which of capably's servers answers it.
 
-    ``operations`` are those of the document. Where there are ``documents``, so many are served behind one address.
+    Without a ``message`` it is a call in a session. ``operations`` are those of the document. Where there are
+    ``documents``, so many are served behind one address.
     """
 
     title: str
-    message: load.Message
+    message: load.Message | None
     kind: str
     options: tuple[str, ...] = ()
     operations: int = FEW
@@ -54,11 +55,16 @@ class Work:
         """Whether it is there to be compared with the same among more."""
         return self.operations != FEW or self.documents > 0
 
+    def asked(self, port: int) -> load.Message:
+        """What a server on this port is sent."""
+        return self.message or messages.in_session(port)
+
 
 WORK = (
     Work("REST GET, passed through", messages.rest, "rest"),
     Work("REST GET, 10 mapped fields", messages.mapped, "rest"),
     Work("MCP tools/call, 2025-11-25", messages.call_legacy, "mcp"),
+    Work("MCP tools/call, in a session", None, "mcp"),
     Work("MCP tools/call, 2026-07-28", messages.call_modern, "mcp"),
     Work("MCP tools/list, 4 tools", messages.list_legacy, "mcp"),
     *(Work(f"REST GET, each of {size:,} operations", messages.rest_of(size), "rest", (), size) for size in SIZES),
@@ -75,9 +81,10 @@ def counted(work: Work, python: Path, requests: int, connections: int, out: Path
     tool = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
     with ExitStack() as stack:
         port, pid = _started(stack, work, [*tool, str(python), "-m", "capably"], out.parent)
-        asyncio.run(load.run(port, work.message, WARM, connections))
+        message = work.asked(port)
+        asyncio.run(load.run(port, message, WARM, connections))
         _told(["callgrind_control", "-i", "on", str(pid)])
-        asyncio.run(load.run(port, work.message, requests, connections))
+        asyncio.run(load.run(port, message, requests, connections))
         _told(["callgrind_control", "-i", "off", str(pid)])
     return int(re.findall(r"^(?:totals|summary): (\d+)", out.read_text("latin-1"), re.MULTILINE)[-1]) / requests
 
@@ -88,12 +95,13 @@ def calls(work: Work, python: Path, requests: int, connections: int, out: Path) 
         return ""
     with ExitStack() as stack:
         port, pid = _started(stack, work, [str(python), "-m", "capably"], out.parent)
-        asyncio.run(load.run(port, work.message, WARM, connections))
+        message = work.asked(port)
+        asyncio.run(load.run(port, message, WARM, connections))
         command = ["strace", "-f", "-c", "-U", "calls,name", "-o", str(out), "-p", str(pid)]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
             if tracer.stderr is not None:
                 tracer.stderr.readline()  # it says that it is attached
-            asyncio.run(load.run(port, work.message, requests, connections))
+            asyncio.run(load.run(port, message, requests, connections))
             tracer.send_signal(signal.SIGINT)
     found = re.findall(r"^\s*(\d+)\s+([a-z_0-9]+)$", out.read_text(encoding="utf-8"), re.MULTILINE)
     shares = {name: int(number) / requests for number, name in found if name != "total"}

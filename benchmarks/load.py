@@ -2,9 +2,14 @@
 
 import asyncio
 import itertools
+import random
+import select
+import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Self
 
 Message = Callable[[int], bytes]
 
@@ -59,6 +64,16 @@ async def _connection(port: int, numbers: Iterator[int], message: Message, answe
         writer.close()
 
 
+async def asked(port: int, sent: bytes) -> str:
+    """Send one request; the head of what comes back."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(sent)
+        return (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), LONGEST_S)).decode("latin-1")
+    finally:
+        writer.close()
+
+
 async def run(port: int, message: Message, requests: int, connections: int) -> Answers:
     """Send so many requests over so many connections, each as soon as the one before it is answered."""
     answers = Answers()
@@ -80,23 +95,63 @@ async def run_for(port: int, message: Message, seconds: float, connections: int)
     return answers
 
 
-async def run_at(port: int, message: Message, rate: float, seconds: float, connections: int) -> Answers:
-    """Send so many requests per second, whether those before are answered or not.
+def run_at(port: int, message: Message, rate: float, seconds: float, connections: int) -> Answers:
+    """Send so many requests per second at random moments (a Poisson process), whether those before are answered or not.
 
-    An answer's time counts from when its request was due: one that had to wait for a connection waited.
+    An answer's time counts from when its request was due: one that had to wait for a connection waited. Nothing sleeps
+    here, for no timer is as exact as what is measured: a core is kept busy.
     """
-    answers, begin = Answers(), time.perf_counter()
-    numbers = iter(range(int(rate * seconds)))
-
-    async def share() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=16 * 1024 * 1024)
-        try:
-            for number in numbers:
-                due = begin + number / rate
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                await _exchange(reader, writer, message(number), due, answers)
-        finally:
-            writer.close()
-
-    await asyncio.gather(*(share() for _ in range(connections)))
+    answers, moments = Answers(), random.Random(rate)  # noqa: S311 -- no secret
+    with _Connections(port, connections) as open_:
+        due = begin = time.perf_counter()
+        number = 0
+        while due < begin + seconds or open_.waiting:
+            if due < begin + seconds and due <= time.perf_counter() and open_.free:
+                open_.send(message(number), due)
+                number += 1
+                due += moments.expovariate(rate)
+            for since in open_.answered():
+                answers.times.append(time.perf_counter() - since)
     return answers
+
+
+class _Connections:
+    """Sockets that are asked one thing at a time, without a loop around them."""
+
+    def __init__(self, port: int, count: int) -> None:
+        self._stack = ExitStack()
+        self._ready = self._stack.enter_context(select.epoll())
+        self.free = [self._stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(count)]
+        self._sockets = {sock.fileno(): sock for sock in self.free}
+        self.waiting: dict[int, tuple[float, bytes]] = {}
+        for number, sock in self._sockets.items():
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._ready.register(number, select.EPOLLIN)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stack.close()
+
+    def send(self, sent: bytes, due: float) -> None:
+        """Send a request on a connection that is free."""
+        sock = self.free.pop()
+        sock.sendall(sent)
+        self.waiting[sock.fileno()] = (due, b"")
+
+    def answered(self) -> Iterator[float]:
+        """When those requests were due whose answers have come since."""
+        for number, _events in self._ready.poll(0):
+            due, began = self.waiting[number]
+            came = self._sockets[number].recv(65536)
+            told = began + came
+            if not came or not told.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(told.decode("latin-1") or "a connection was closed")
+            head, separator, body = told.partition(b"\r\n\r\n")
+            if separator and len(body) == int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]):
+                del self.waiting[number]
+                self.free.append(self._sockets[number])
+                yield due
+            else:
+                self.waiting[number] = (due, told)

@@ -1,8 +1,14 @@
 """The requests that are sent, with identifiers that vary."""
 
+import asyncio
 import json
+import re
 
 import load
+
+REVISION = "2025-11-25"
+"""That of the legacy era."""
+_VERSION = f"MCP-Protocol-Version: {REVISION}\r\n"
 
 
 def rest(number: int) -> bytes:
@@ -35,6 +41,17 @@ def call_legacy(number: int) -> bytes:
     return _legacy(number, "tools/call", _call(number))
 
 
+def in_session(port: int) -> load.Message:
+    """The same as a client asks that has initialized; servers that keep no sessions name none."""
+    client = {"name": "benchmark", "version": "1"}
+    parameters = {"protocolVersion": REVISION, "capabilities": {}, "clientInfo": client}
+    head = asyncio.run(load.asked(port, _legacy(0, "initialize", parameters)))
+    named = re.search(r"^mcp-session-id:.*\n", head, re.IGNORECASE | re.MULTILINE)
+    session = named[0] if named is not None else ""
+    asyncio.run(load.asked(port, _post({"jsonrpc": "2.0", "method": "notifications/initialized"}, session + _VERSION)))
+    return lambda number: _legacy(number, "tools/call", _call(number), session)
+
+
 def call_modern(number: int) -> bytes:
     return _modern(number, "tools/call", _call(number), "Mcp-Name: get_run\r\n")
 
@@ -61,8 +78,8 @@ def _call(number: int, name: str = "get_run") -> dict[str, object]:
     return {"name": name, "arguments": {"threadId": f"thread_{number}", "runId": f"run_{number}"}}
 
 
-def _legacy(number: int, method: str, parameters: dict[str, object]) -> bytes:
-    return _message(number, method, parameters, "MCP-Protocol-Version: 2025-11-25\r\n")
+def _legacy(number: int, method: str, parameters: dict[str, object], headers: str = "") -> bytes:
+    return _message(number, method, parameters, headers + _VERSION)
 
 
 def _modern(number: int, method: str, parameters: dict[str, object], headers: str = "") -> bytes:
@@ -76,7 +93,11 @@ def _modern(number: int, method: str, parameters: dict[str, object], headers: st
 
 
 def _message(number: int, method: str, parameters: dict[str, object], headers: str) -> bytes:
-    body = json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": parameters})
+    return _post({"jsonrpc": "2.0", "id": number, "method": method, "params": parameters}, headers)
+
+
+def _post(message: dict[str, object], headers: str) -> bytes:
+    body = json.dumps(message)
     head = "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     accept = "Accept: application/json, text/event-stream\r\n"
     return f"{head}{accept}{headers}Content-Length: {len(body)}\r\n\r\n{body}".encode()

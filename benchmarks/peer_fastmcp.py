@@ -8,7 +8,7 @@ import httpx2  # type: ignore[import-not-found]
 from fastmcp import FastMCP  # type: ignore[import-not-found]
 
 if __name__ == "__main__":
-    document, upstream, port = sys.argv[1:]
+    document, upstream, port, *sessions = sys.argv[1:]
     server = FastMCP.from_openapi(
         json.loads(Path(document).read_text(encoding="utf-8")),
         client=httpx2.AsyncClient(base_url=upstream),
@@ -17,7 +17,7 @@ if __name__ == "__main__":
         transport="http",
         host="127.0.0.1",
         port=int(port),
-        stateless_http=True,
+        stateless_http=not sessions,
         json_response=True,
         log_level="error",
         show_banner=False,

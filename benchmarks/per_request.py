@@ -22,6 +22,14 @@ def _line(title: str, message: load.Message, own: str, targets: Mapping[str, flo
     return Line(title, rows)
 
 
+def _sessions(bench: Bench) -> Iterator[Row]:
+    """As most clients call: in the session that `initialize` began."""
+    found = {name: server for name in ("mcp", *_CALL_IN_SESSION) if (server := bench.server(name)) is not None}
+    costs = bench.turns({name: (server, messages.in_session(server.port)) for name, server in found.items()}, 3000)
+    for peer, most in _CALL_IN_SESSION.items():
+        yield beside(_IN_SESSION, costs["mcp"], peer.removesuffix(" sessions"), costs.get(peer), most)
+
+
 def _among(
     bench: Bench, work: str, asked: Mapping[int, tuple[Server, load.Message]], most: float | None
 ) -> Iterator[Row]:
@@ -48,6 +56,8 @@ def _growth(bench: Bench) -> Iterator[Row]:
 
 
 _CALL = {"FastMCP": 1 / 15, "Toolbox": 0.8}
+_CALL_IN_SESSION = {"FastMCP sessions": 1 / 15, "Toolbox": 0.8}
+_IN_SESSION = "MCP tools/call, in a session"
 _LIST = {"FastMCP": 1.0, "Toolbox": 1.0}
 _LIST_MANY = {"FastMCP many": 1.0, "Toolbox many": 1.0}
 
@@ -55,6 +65,7 @@ LINES = (
     _line("REST GET, passed through", messages.rest, "rest", {"nginx": 5.0}),
     _line("REST GET, 10 mapped fields", messages.mapped, "rest", {"nginx": 7.0}),
     _line("MCP tools/call, 2025-11-25", messages.call_legacy, "mcp", _CALL),
+    Line(_IN_SESSION, _sessions),
     _line("MCP tools/call, 2026-07-28", messages.call_modern, "mcp", _CALL),
     _line("MCP tools/list, 4 tools", messages.list_legacy, "mcp", _LIST),
     _line("MCP tools/list, 1,000 tools", messages.list_legacy, "mcp many", _LIST_MANY, 60),

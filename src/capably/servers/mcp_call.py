@@ -124,9 +124,9 @@ class Call(msgspec.Struct, frozen=True):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether it tells nothing before its answer, and nobody cancels it but by hanging up."""
+        """Whether it tells nothing before its answer."""
         work = self.work
-        return self.client.session is None and isinstance(work, Work) and not isinstance(work.operation.work, Flow)
+        return isinstance(work, Work) and not isinstance(work.operation.work, Flow)
 
     @property
     def era(self) -> Era:

@@ -35,9 +35,6 @@ _STANDALONE: Final = "0"
 
 _PRIMED: Final = "2025-11-25"
 
-_NOTHING: Final = Reply(202, b"")
-"""What a call that its client cancelled is answered with: no message (MCP 2025-11-25, Cancellation)."""
-
 Work: TypeAlias = Call | Batch
 
 
@@ -110,8 +107,8 @@ class Exchange:
             if outlet.stream is None and not task.done():
                 task.cancel()
                 await asyncio.wait({task})
-        if not left.done() or task.done():
-            await send_reply(send, _NOTHING if task.cancelled() else task.result())
+        if not task.cancelled():
+            await send_reply(send, task.result())
 
     async def listen(self, session: Session, last: str | None, receive: Receive, send: Send) -> None:
         """Send what a session's client is told outside its calls, or what it missed of a stream that was cut."""
@@ -158,7 +155,7 @@ class Exchange:
             else:
                 replies = await asyncio.gather(*(self._in_batch(step, outlet) for step in work.steps))
                 reply = Reply(200, msgspec.json.encode([msgspec.Raw(item.body) for item in replies if item.body]))
-            if outlet is not None and outlet.stream is not None:
+            if outlet is not None and outlet.stream is not None and reply.body:
                 await outlet.stream.send(reply.body)
             return reply
         finally:
@@ -169,12 +166,7 @@ class Exchange:
         """The reply of one of several; one that its client cancels has none, and the others go on."""
         if isinstance(step, Reply):
             return step
-        task = asyncio.ensure_future(perform(step, self._invoke, self._cap, outlet.say if outlet else None))
-        try:
-            await asyncio.wait({task})
-        finally:
-            task.cancel()
-        return _NOTHING if task.cancelled() else task.result()
+        return await perform(step, self._invoke, self._cap, outlet.say if outlet else None)
 
     async def _stream(
         self, stream: Stream, task: "asyncio.Future[Reply]", left: "asyncio.Future[Any]", send: Send

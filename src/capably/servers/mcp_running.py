@@ -1,9 +1,7 @@
-"""Running calls: whatever happens in one, except being cancelled, becomes a reply."""
+"""Running calls: whatever happens in one, except being cancelled from outside, becomes a reply."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -19,6 +17,9 @@ from capably.upstream.reply import UpstreamError
 
 _LOGGER: Final = logging.getLogger("capably.mcp")
 
+NOTHING: Final = Reply(202, b"")
+"""What a call that its client cancelled is answered with: no message (MCP 2025-11-25, Cancellation)."""
+
 
 async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Reply:
     """Run a call to its end.
@@ -29,14 +30,18 @@ async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Repl
         cap: how many bytes a streamed answer may have.
         say: sends the client messages meanwhile, if it takes any.
     """
-    caller = McpCaller(call, say)
+    with _Cancellable(call):
+        return await _run(call, invoke, cap, McpCaller(call, say))
+    return NOTHING
+
+
+async def _run(call: Call, invoke: Invoke, cap: int, caller: McpCaller) -> Reply:
+    work = call.work
     try:
-        with _cancellable(call) if call.client.session is not None else _BY_NOBODY:
-            work = call.work
-            if isinstance(work, Dialogue):
-                return call.end(await work.hold(caller))
-            outcome = await invoke(work.operation, work.inputs, caller)
-            return call.answer(work, outcome if outcome.stream is None else await collected(outcome, cap))
+        if isinstance(work, Dialogue):
+            return call.end(await work.hold(caller))
+        outcome = await invoke(work.operation, work.inputs, caller)
+        return call.answer(work, outcome if outcome.stream is None else await collected(outcome, cap))
     except InputRequiredError as needed:
         return call.come_again(needed.questions, Memory(caller.journal, call.memory.answers))
     except Fault as fault:
@@ -48,25 +53,39 @@ async def perform(call: Call, invoke: Invoke, cap: int, say: Say | None) -> Repl
         return call.crash()
 
 
-_BY_NOBODY: Final = contextlib.nullcontext()
+class _Cancellable:
+    """While this context lasts, a session's client can cancel the call by the id of its request.
 
+    The task goes on behind it then: it may be that of a connection, which answers other requests as well.
+    """
 
-@contextlib.contextmanager
-def _cancellable(call: Call) -> Iterator[None]:
-    """While the context lasts, the client can cancel the call by the id of its request."""
-    session, request_id, task = call.client.session, call.request_id, asyncio.current_task()
-    if session is None or request_id is None or task is None:
-        yield
-        return
-    cancel = task.cancel
-    session.running[request_id] = cancel
-    session.in_use += 1
-    try:
-        yield
-    finally:
-        session.in_use -= 1
-        if session.running.get(request_id) == cancel:
-            del session.running[request_id]
+    __slots__ = ("_is_cancelled", "_request_id", "_session", "_task")
+
+    def __init__(self, call: Call) -> None:
+        self._session = call.client.session
+        self._request_id = call.request_id
+        self._task: asyncio.Task[object] | None = None
+        self._is_cancelled = False
+
+    def __enter__(self) -> None:
+        if self._session is not None and self._request_id is not None:
+            self._task = asyncio.current_task()
+            self._session.running[self._request_id] = self._cancel
+            self._session.in_use += 1
+
+    def _cancel(self) -> None:
+        if self._task is not None and not self._is_cancelled:
+            self._is_cancelled = True
+            self._task.cancel()
+
+    def __exit__(self, kind: type[BaseException] | None, *_exc: object) -> bool:
+        if self._session is None or self._request_id is None or self._task is None:
+            return False
+        self._session.in_use -= 1
+        if self._session.running.get(self._request_id) == self._cancel:
+            del self._session.running[self._request_id]
+        # Somebody else may have cancelled the task as well, as who hangs up does.
+        return self._is_cancelled and self._task.uncancel() == 0 and kind is asyncio.CancelledError
 
 
 async def collected(outcome: Outcome, cap: int) -> Outcome:

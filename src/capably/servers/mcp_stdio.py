@@ -145,7 +145,7 @@ class Connection:
         finally:
             for task in tasks:
                 task.cancel()
-        bodies = [msgspec.Raw(task.result().body) for task in tasks if not task.cancelled()]
+        bodies = [msgspec.Raw(task.result().body) for task in tasks if task.result().body]
         if bodies:
             await self._say(msgspec.json.encode(bodies))
 
