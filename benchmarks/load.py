@@ -98,19 +98,20 @@ async def run_for(port: int, message: Message, seconds: float, connections: int)
 def run_at(port: int, message: Message, rate: float, seconds: float, connections: int) -> Answers:
     """Send so many requests per second at random moments (a Poisson process), whether those before are answered or not.
 
-    An answer's time counts from when its request was due: one that had to wait for a connection waited. Nothing sleeps
-    here, for no timer is as exact as what is measured: a core is kept busy.
+    An answer's time counts from when its request was due: one that had to wait for a connection waited.
     """
     answers, moments = Answers(), random.Random(rate)  # noqa: S311 -- no secret
     with _Connections(port, connections) as open_:
         due = begin = time.perf_counter()
         number = 0
         while due < begin + seconds or open_.waiting:
-            if due < begin + seconds and due <= time.perf_counter() and open_.free:
+            left = due - time.perf_counter()
+            if due < begin + seconds and left <= 0 and open_.free:
                 open_.send(message(number), due)
                 number += 1
                 due += moments.expovariate(rate)
-            for since in open_.answered():
+                left = 0.0
+            for since in open_.answered(left if left > 0 else 0.0 if open_.free else None):
                 answers.times.append(time.perf_counter() - since)
     return answers
 
@@ -140,8 +141,9 @@ class _Connections:
         sock.sendall(sent)
         self.waiting[sock.fileno()] = (due, b"")
 
-    def answered(self) -> Iterator[float]:
-        """When those requests were due whose answers have come since."""
+    def answered(self, longest_s: float | None) -> Iterator[float]:
+        """When those requests were due whose answers have come; waits so long for one, or for ever."""
+        select.select([self._ready], (), (), longest_s)  # to the microsecond, which epoll does not
         for number, _events in self._ready.poll(0):
             due, began = self.waiting[number]
             came = self._sockets[number].recv(65536)
