@@ -84,3 +84,10 @@ def test_every_diagnostic_code_is_explained() -> None:
 
 def test_every_explained_code_is_in_use() -> None:
     assert set(CODES) - set(codes_in_use()) == set()
+
+
+def test_decisions_are_numbered_one_after_the_other_and_say_their_number() -> None:
+    files = sorted((ROOT / "docs" / "decisions").iterdir())
+    assert [path.name[:5] for path in files] == [f"{number:04}-" for number in range(1, len(files) + 1)]
+    for number, path in enumerate(files, start=1):
+        assert path.read_text(encoding="utf-8").startswith(f"# {number}. "), path.name
