@@ -4,7 +4,7 @@ Where nothing else is said, the figure is the CPU time of the whole server proce
 outside of it: on a shared machine it is the one to trust. Servers take turns, round by round; each figure is the median
 of the rounds. The upstream answers with 700 bytes of JSON, as cheaply as Python can, and is not counted.
 
-The short form takes a minute or two, `--full` about twenty; `--only WORD` measures the lines that hold the word.
+The short form takes a minute or two, `--full` about fifteen; `--only WORD` measures the lines that hold the word.
 """
 
 import argparse

@@ -5,7 +5,7 @@ The generator is wrk and the upstream nginx, for both need little of the two cor
 
 import statistics
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import documents
@@ -84,13 +84,13 @@ def _served(bench: Bench, upstream: int, workers: int) -> Iterator[Server]:
         yield server
 
 
-def _workers(bench: Bench) -> Iterator[Row]:
-    """Operations beside which the generator and the upstream take little of the cores, and more."""
-    upstream, wrk = _upstream(bench), peers.wrk()
-    if upstream is None or wrk is None:
-        return
-    yield from _beside_one(bench, wrk, upstream, "listed", MORE)
-    yield from _beside_one(bench, wrk, upstream, "flow", None)
+def _workers(kind: str, least: float | None) -> Callable[[Bench], Iterator[Row]]:
+    def rows(bench: Bench) -> Iterator[Row]:
+        upstream, wrk = _upstream(bench), peers.wrk()
+        if upstream is not None and wrk is not None:
+            yield from _beside_one(bench, wrk, upstream, kind, least)
+
+    return rows
 
 
 def _beside_one(bench: Bench, wrk: str, upstream: int, kind: str, least: float | None) -> Iterator[Row]:
@@ -102,7 +102,7 @@ def _beside_one(bench: Bench, wrk: str, upstream: int, kind: str, least: float |
             for server in _served(bench, upstream, count):
                 _flood(bench, wrk, server.port, SERVED, 1, kind=kind)
                 before = server.cpu_s
-                flood = _flood(bench, wrk, server.port, SERVED, 4 * bench.options.scale, kind=kind)
+                flood = _flood(bench, wrk, server.port, SERVED, 3 * bench.options.scale, kind=kind)
                 floods.append(flood)
                 costs[count].append((server.cpu_s - before) / flood.requests * 1e6)
     one, two = (statistics.median(flood.good_per_s for flood in floods) for floods in seen.values())
@@ -137,6 +137,8 @@ FLOODS = (10 * SERVED, 3000)
 """Ten times as many connections as are served without delay, and three times what a server works on at once."""
 
 LINES = (
-    Line("two workers", _workers),
+    # The generator and the upstream take little of the cores beside the first, and more beside the second.
+    Line(f"two workers: {KINDS['listed']}", _workers("listed", MORE)),
+    Line(f"two workers: {KINDS['flow']}", _workers("flow", None), is_long=True),
     Line("overload", _overload, is_long=True),
 )
