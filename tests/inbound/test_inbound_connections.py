@@ -6,10 +6,12 @@ import json
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from tests.inbound.conftest import Serve, answers_in, echo, talk
 
 from capably.inbound.caps import Caps
@@ -201,6 +203,58 @@ async def test_an_application_learns_that_its_caller_is_gone(serve: Serve, *, is
             await writer.drain()
             await asyncio.sleep(0.1)
         await asyncio.wait_for(learned.wait(), 5)
+
+
+@given(
+    event=st.sampled_from(["goes on", "leaves", "is cancelled"]),
+    ending=st.sampled_from([None, ValueError, asyncio.CancelledError]),
+)
+@settings(deadline=None)
+async def test_work_ends_the_same_however_the_leaving_of_its_caller_is_heard_of(
+    event: str, ending: type[BaseException] | None
+) -> None:
+    assume(event != "is cancelled" or ending is asyncio.CancelledError)  # else the work hides that it was cancelled
+
+    async def told(*, is_called: bool) -> tuple[list[str], str]:
+        go_on, left, seen = asyncio.Event(), asyncio.Event(), []
+        listeners: set[Callable[[], object]] = set()
+
+        async def receive() -> dict[str, str]:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def work() -> None:
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                await asyncio.sleep(0)
+                seen.append("cleaned up")
+            if ending is not None:
+                raise ending
+
+        async def answered() -> int:
+            scope = {"extensions": {DISCONNECT: listeners} if is_called else {}}
+            with contextlib.suppress(ValueError):
+                await until_answered(scope, receive, work())
+                seen.append("answered")
+            task = asyncio.current_task()
+            assert task is not None
+            return task.cancelling()
+
+        task = asyncio.create_task(answered())
+        await asyncio.sleep(0.001)
+        if event == "goes on":
+            go_on.set()
+        elif event == "is cancelled":
+            task.cancel()
+        else:
+            left.set()
+            for leave in tuple(listeners):
+                leave()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+        return seen, repr(ended)
+
+    assert await told(is_called=True) == await told(is_called=False)
 
 
 async def test_a_body_that_breaks_off_is_no_body(serve: Serve) -> None:

@@ -289,10 +289,12 @@ async def until_answered(scope: Scope, receive: Receive, work: Coroutine[Any, An
     try:
         await work
     except asyncio.CancelledError:
-        if not is_gone or task.uncancel() > 0:  # somebody else cancelled it
+        if task.cancelling() > is_gone:  # somebody else cancelled it
             raise
     finally:
         waiting.discard(leave)
+        if is_gone:
+            task.uncancel()
 
 
 async def while_connected(gone: Callable[[], Awaitable[object]], work: Coroutine[Any, Any, None]) -> None:
