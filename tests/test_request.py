@@ -3,11 +3,11 @@
 import json
 import string
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from capably.expr.source import (
@@ -91,6 +91,37 @@ def test_any_path_value_survives_the_trip(value: object) -> None:
     parts = urlsplit(build_path(value).url)
     assert (parts.query, parts.fragment) == ("", "")
     assert [unquote(part) for part in parts.path.split("/")] == ["", "v1", "ships", as_text(value), "crew"]
+
+
+@given(st.text(string.ascii_letters + "0-._~%/+ é", min_size=1).filter(lambda value: value not in {".", ".."}))
+def test_a_value_that_needs_no_encoding_is_sent_as_encoding_it_gives(value: str) -> None:
+    assert build_path(value).url == f"{BASE}/ships/{quote(value, safe='')}/crew"
+
+
+@given(st.text(st.characters(categories=["Cs", "Lu", "Lo"]), min_size=1))
+def test_a_text_is_sent_unless_it_holds_half_of_a_character(value: str) -> None:
+    if value.encode(errors="ignore").decode() == value:
+        assert build_path(value).url == f"{BASE}/ships/{quote(value, safe='')}/crew"
+    else:
+        with pytest.raises(RequestError, match="half of a character"):
+            build_path(value)
+
+
+DOTS = st.sampled_from([".", "..", "...", "a", "%2e"])
+
+
+@given(st.lists(st.sampled_from(["/", "/a", ".", "-", "x", "y"]), max_size=6), DOTS, DOTS)
+def test_a_path_is_refused_exactly_when_its_values_make_a_segment_of_dots(parts: list[str], x: str, y: str) -> None:
+    def climbs(**values: str) -> bool:
+        return not {".", ".."}.isdisjoint("".join(values.get(part, part) for part in parts).split("/"))
+
+    assume(not climbs(x="a", y="a"))
+    path = ("/a/", *(PathValue(part, FromInput(part)) if part in "xy" else part for part in parts))
+    if climbs(x=x, y=y):
+        with pytest.raises(RequestError, match="it would change the path"):
+            build({"x": x, "y": y}, path)
+    else:
+        build({"x": x, "y": y}, path)
 
 
 @given(st.text())

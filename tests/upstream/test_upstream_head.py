@@ -1,9 +1,11 @@
 """The head of a request, as it goes over the wire."""
 
+from urllib.parse import urlsplit
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capably.upstream.address import address_of
+from capably.upstream.address import address_of, cut_url
 from capably.upstream.head import framing_of, head_of
 from capably.upstream.pool import Way
 from capably.upstream.request import Request
@@ -24,3 +26,18 @@ def test_a_request_without_headers_is_written_as_one_with_headers_is(
         return head_of(request, WAY, "/a", framing_of(request, body), decodes=decodes)
 
     assert head() == head(("X-Own", "1")).replace(b"X-Own: 1\r\n", b"")
+
+
+PIECE = st.text("ab/:@.%?", max_size=8)
+
+
+@given(
+    origin=st.sampled_from(["http://a", "https://user:pass@a.example:8443", "http://[::1]:80"]),
+    path=st.just("") | PIECE.map(lambda text: "/" + text.replace("?", "")),
+    query=st.just("") | PIECE.map(lambda text: "?" + text),
+    fragment=st.just("") | PIECE.map(lambda text: "#" + text),
+)
+def test_a_url_is_cut_where_its_parts_meet(origin: str, path: str, query: str, fragment: str) -> None:
+    assert cut_url(origin + path + query + fragment) == (origin, (path or "/") + query)
+    parts = urlsplit(origin + path + query + fragment)
+    assert (parts.scheme + "://" + parts.netloc, parts.path) == (origin, path)
