@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.inbound.conftest import answers_in
 
 from capably.inbound.exchange import Exchange
+from capably.inbound.head import RefusedError, check_headers, target_of
 from capably.inbound.reader import Reader
 
 _TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~", min_size=1, max_size=12)
@@ -147,3 +148,45 @@ def test_another_implementation_reads_the_answers(
     assert [field for field in answer.headers if field in fields] == fields
     assert exchange.is_over
     assert exchange.keeps_open
+
+
+@given(st.text("abc/._~-!$&'()*+,;=:@"))
+def test_a_path_without_encoding_is_read_as_the_same_path_encoded(path: str) -> None:
+    encoded = "/".join("".join(f"%{ord(character):02x}" for character in segment) for segment in path.split("/"))
+    assert target_of("GET", b"/" + path.encode()).path == target_of("GET", b"/" + encoded.encode()).path == f"/{path}"
+
+
+@given(st.lists(st.sampled_from([b"host", b"host", b"x-a", b"x-b"]), max_size=4), st.sampled_from(["1.0", "1.1"]))
+def test_a_request_has_one_host_whatever_else_comes_twice(names: list[bytes], version: str) -> None:
+    headers = [(name, b"a%d" % number) for number, name in enumerate(names)]
+    try:
+        check_headers(version, headers, dict(headers))
+    except RefusedError as refused:
+        taken = refused.status
+    else:
+        taken = 200
+    hosts = names.count(b"host")
+    assert taken == (200 if hosts == 1 or (hosts == 0 and version == "1.0") else 400)
+
+
+@given(size=st.integers(0, 3) | st.integers(65_530, 65_545) | st.integers(0, 200_000), places=st.lists(st.integers()))
+@settings(deadline=None)
+def test_an_answer_of_a_known_length_is_written_the_same_however_it_is_cut(size: int, places: list[int]) -> None:
+    fields = [(b"content-length", b"%d" % size), (b"date", b"today")]
+
+    async def written(*parts: bytes) -> bytes:
+        collected = Collected()
+        exchange = Exchange(
+            collected, {"method": "GET", "http_version": "1.1"}, keeps_open=True, expects_continue=False
+        )
+        exchange.is_received = True
+        await exchange.send({"type": "http.response.start", "status": 200, "headers": fields})
+        for part in parts:
+            await exchange.send({"type": "http.response.body", "body": part, "more_body": True})
+        await exchange.send({"type": "http.response.body", "body": b""})
+        return collected.written
+
+    body = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    whole = asyncio.run(written(body))
+    assert whole.endswith(b"\r\n\r\n" + body)
+    assert asyncio.run(written(*_cut(body, places))) == whole

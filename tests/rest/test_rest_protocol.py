@@ -169,3 +169,10 @@ def test_a_range_is_answered_with_the_whole(serve: Serve) -> None:
 def test_headers_that_are_not_repeated_stay_as_they_are() -> None:
     assert headers_of({"headers": [(b"a", b"1"), (b"b", b"2")]}) == {b"a": b"1", b"b": b"2"}
     assert headers_of({"headers": [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")]}) == {b"a": b"1, 3", b"b": b"2"}
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"cookie"]), st.binary(max_size=3)), max_size=4))
+def test_headers_are_read_the_same_beside_one_that_is_repeated(fields: list[tuple[bytes, bytes]]) -> None:
+    beside = {**headers_of({"headers": [*fields, (b"x", b"1"), (b"x", b"2")]})}
+    assert beside.pop(b"x") == b"1, 2"
+    assert beside == headers_of({"headers": fields})
