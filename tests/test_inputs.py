@@ -209,3 +209,26 @@ def test_calls_that_give_texts_alone_are_taken_as_all_others_are(
             return sorted(problem.message.partition(":")[0] for problem in fault.problems)
 
     assert taken() == taken(spare)
+
+
+VALUES = st.sampled_from([None, True, 1, 1.5, "1", [1], [True], {"a": 1}])
+
+
+@given(
+    kind=st.sampled_from(["string", "number", "integer", "boolean", "array", "object"]),
+    choices=st.lists(VALUES, max_size=2),
+    value=VALUES,
+)
+@settings(max_examples=300, deadline=None)
+def test_a_type_and_choices_are_checked_as_a_schema_is_that_has_to_be_compiled(
+    kind: str, choices: list[object], value: object
+) -> None:
+    def is_taken(says: dict[str, object]) -> bool:
+        schema = {"type": kind, **({"enum": choices} if choices else {}), **says}
+        try:
+            accept(operation(replace(an_input(kind), schema=schema)), {"x": value})
+        except Fault:
+            return False
+        return True
+
+    assert is_taken({}) == is_taken({"minProperties": 0})

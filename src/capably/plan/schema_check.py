@@ -83,8 +83,8 @@ class SchemaCheck:
 _SIMPLE: Final = frozenset(
     {"type", "enum", "title", "description", "default", "examples", "format", "items", "x-mcp-header"}
 )
-"""Keywords that need no compiling: types and choices are looked at directly, ``items`` and ``format`` when they say
-nothing."""
+"""Keywords that need no compiling: types and choices among texts are looked at directly, ``items`` and ``format`` when
+they say nothing. Other choices are compiled: to Python ``True`` is 1, to JSON it is not."""
 
 _FORMATS: Final[Mapping[str, str]] = {
     "date": "a date such as 2026-01-31",
@@ -111,9 +111,10 @@ _FORMATS: Final[Mapping[str, str]] = {
 
 
 def check_of(schema: Mapping[str, Any]) -> SchemaCheck | None:
-    """The check of a schema that says more than a type and choices."""
+    """The check of a schema that says more than a type and choices among texts."""
     says_more = not _SIMPLE.issuperset(schema) or schema.get("items") or schema.get("format") in _FORMATS
-    return SchemaCheck(schema) if says_more else None
+    has_texts = all(isinstance(choice, str) for choice in schema.get("enum") or ())
+    return SchemaCheck(schema) if says_more or not has_texts else None
 
 
 def _told(error: "ValidationError", name: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
