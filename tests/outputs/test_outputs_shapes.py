@@ -1,8 +1,17 @@
 """Outputs are shaped as declared: nothing that is not declared is told, fixed values and templates are filled in."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capably.expr.jsonpath import ROOT
+from capably.expr.source import Constant
+from capably.payload.decode import decode_payload
+from capably.plan.answer import Answer, Expected, Fixed, Shape, Whole
+from capably.plan.flow import as_json
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -138,6 +147,31 @@ def test_a_fixed_value_without_its_input_is_null(read: Any) -> None:
 def test_the_whole_answer_passes_byte_for_byte(read: Any, outputs: Any, body: bytes) -> None:
     outcome = read(outputs).outcome(body, "text/x")
     assert (outcome.status, outcome.media_type, outcome.body) == (200, "text/x", body)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+STATED = Fixed(Constant("stated"))
+CUT = Whole(ROOT, Expected(max_length=2))
+SHAPES: list[tuple[Shape, ...]] = [
+    (),
+    (Whole(ROOT),),
+    (Whole(ROOT), STATED),
+    (CUT,),
+    (Whole(ROOT, Expected("string")),),
+]
+
+
+@given(st.none() | st.text(max_size=5) | JSON, st.sampled_from(SHAPES), st.sampled_from([None, 1]))
+def test_a_body_that_passes_untouched_is_what_would_be_told_of_it(
+    value: object, shapes: tuple[Shape, ...], indent: int | None
+) -> None:
+    answer, body = Answer(shapes), json.dumps(value, indent=indent).encode()
+    if answer.passes_through:
+        assert json.loads(as_json(answer.apply(decode_payload("json", body)))) == json.loads(body)
 
 
 @pytest.mark.parametrize(

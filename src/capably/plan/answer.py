@@ -179,8 +179,10 @@ class Answer:
     def _begins_whole(self) -> bool:
         if not self.alternatives:
             return True
-        first = self.alternatives[0]
-        return isinstance(first, Whole) and first.path.is_root and first.expected.kind in _JSON_AS_IT_COMES
+        first, *others = self.alternatives
+        if others or not isinstance(first, Whole) or first.expected.max_length is not None:
+            return False
+        return first.path.is_root and first.expected.kind in _JSON_AS_IT_COMES
 
     def apply(self, value: Any, run: Run | None = None) -> Any:
         """The answer's value for a decoded upstream body; ``None`` when nothing was found."""
