@@ -8,6 +8,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from capably.plan.caller import Caller
 from capably.plan.operation import Inputs, Operation, ServerPlan
@@ -118,6 +120,52 @@ async def test_a_header_that_mirrors_the_message_must_come_once(base_url: str) -
                 "code": -32020,
                 "message": "Header mismatch: Mcp-Method was sent more than once",
             }
+
+
+HEADERS = st.sampled_from(
+    [
+        (b"mcp-protocol-version", b"2026-07-28"),
+        (b"mcp-method", b"tools/list"),
+        (b"mcp-method", b"tools/call"),
+        (b"mcp-name", b"aimlapi-get-runs"),
+        (b"mcp-param-a", b"1"),
+        (b"accept", b"application/json"),
+        (b"accept", b"text/html"),
+        (b"traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        (b"x-a", b"1"),
+    ]
+)
+
+
+@given(st.lists(HEADERS, max_size=6))
+@settings(deadline=None)
+def test_headers_that_come_once_are_read_as_they_are_beside_one_that_comes_twice(
+    server: ServerPlan, headers: list[tuple[bytes, bytes]]
+) -> None:
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": meta}}).encode()
+
+    async def invoke(_operation: Operation, _inputs: Inputs, _caller: Caller) -> Outcome:
+        raise AssertionError("nothing is called")
+
+    async def told(*more: tuple[bytes, bytes]) -> list[Any]:
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        fields = [(b"content-type", b"application/json"), *headers, *more]
+        scope = {"type": "http", "method": "POST", "path": "/mcp", "query_string": b"", "headers": fields}
+        await build_app(server, invoke, Limits(), Gatekeeper())(scope, receive, send)
+        return sent
+
+    assert asyncio.run(told()) == asyncio.run(told((b"x-twice", b"1"), (b"x-twice", b"2")))
 
 
 async def test_a_body_that_grows_too_large_is_refused_without_a_declared_length(base_url: str) -> None:

@@ -5,13 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Fault, Outcome
 from capably.servers.mcp_call import Call
 from capably.servers.mcp_eras import NO_HEADERS, Context, Era
 from capably.servers.mcp_features import Work
-from capably.servers.mcp_messages import Reply
+from capably.servers.mcp_messages import ProtocolError, Reply, parse
 from capably.servers.mcp_protocol import Protocol
 
 VERSION = "io.modelcontextprotocol/protocolVersion"
@@ -230,3 +232,13 @@ def test_a_name_of_megabytes_is_neither_searched_nor_sent_back(protocol: Protoco
     assert status == 200
     assert message["error"]["code"] == -32602
     assert len(message["error"]["message"]) < 300
+
+
+@given(levels=st.integers(60, 68), others=st.integers(0, 68))
+def test_a_message_is_too_deep_by_its_nesting_not_by_its_brackets(levels: int, others: int) -> None:
+    try:
+        parse(("[" * levels + '"' + "{" * others + '"' + "]" * levels).encode())
+    except ProtocolError:
+        assert levels > 64
+    else:
+        assert levels <= 64

@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capably.plan.operation import ServerPlan
 from capably.plan.outcome import Outcome
 from capably.servers.mcp_eras import Era
+from capably.servers.mcp_messages import encode_result, on_one_line
 from capably.servers.mcp_results import EXCERPT_CHARACTERS, encode_tool_result, result_of
 
 
@@ -57,6 +60,36 @@ def test_text_is_told_as_it_is_and_a_json_object_is_structured_too(
 def test_the_modern_era_structures_any_json_value(server: ServerPlan, body: bytes) -> None:
     result = _told(server, Outcome(200, "application/json", body), Era.MODERN)
     assert result == _text(body.decode(), structuredContent=json.loads(body))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(value=JSON, indent=st.sampled_from([None, 1]), is_ascii=st.booleans(), era=st.sampled_from(Era))
+def test_json_that_is_embedded_as_it_came_is_the_value_it_says(
+    server: ServerPlan, value: object, indent: int | None, era: Era, *, is_ascii: bool
+) -> None:
+    body = json.dumps(value, indent=indent, ensure_ascii=is_ascii)
+    result = _told(server, Outcome(200, "application/json", body.encode()), era)
+    is_told = era is Era.MODERN or isinstance(value, dict)
+    assert result == _text(body, **({"structuredContent": value} if is_told else {}))
+
+
+PARTS = st.sampled_from([*'{}[]:,"0129eE.+-\\u', "\x01", "\n", "é", "true", "null", '"a"', "\\ud800", "NaN"])
+
+
+@given(st.lists(PARTS).map("".join) | JSON.map(lambda value: json.dumps(value, indent=1)))
+def test_whatever_claims_to_be_json_the_message_that_embeds_it_is_json(server: ServerPlan, body: str) -> None:
+    outcome = Outcome(200, "application/json", body.encode())
+    result = encode_tool_result(result_of(server.operations[0], outcome, Era.MODERN), {})
+    message = encode_result(1, result)
+    told = json.loads(on_one_line(message), parse_constant=pytest.fail)
+    assert told == {"jsonrpc": "2.0", "id": 1, "result": json.loads(result)}
+    assert b"\n" not in on_one_line(message)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import sys
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from capably.payload.contract import Limits
 from capably.payload.decode import FORMATS, PayloadError, as_list, compile_schema, decode_payload
@@ -65,6 +67,17 @@ def test_a_charset_is_the_media_type_s_or_the_mark_s(media_type: str | None, enc
 )
 def test_json_that_cannot_be_read(body: bytes, reason: str) -> None:
     assert refusal("json", body) == reason
+
+
+@given(levels=st.integers(1, 12), others=st.integers(0, 12))
+def test_json_is_too_deep_by_its_nesting_not_by_its_brackets(levels: int, others: int) -> None:
+    body = "[" * levels + '"' + "{" * others + '"' + "]" * levels
+    try:
+        decode_payload("json", body.encode(), limits=Limits(max_depth=8))
+    except PayloadError:
+        assert levels > 8
+    else:
+        assert levels <= 8
 
 
 @pytest.mark.parametrize(

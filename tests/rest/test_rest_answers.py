@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from capably.plan.representations import CSV, JSON, XML, YAML
 from capably.servers.preferences import coding, media_type, weights
-from capably.servers.rest_formats import WRITERS, NotFlatError
+from capably.servers.rest_answer import Offer, wanted_type
+from capably.servers.rest_formats import SPELLINGS, WRITERS, NotFlatError
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -73,6 +74,14 @@ def test_the_best_liked_coding_is_chosen(accept: str, chosen: str | None) -> Non
 def test_any_header_can_be_read(text: str) -> None:
     assert all(0 <= weight <= 1 for weight in weights(text).values())
     assert media_type(text, OFFERED) in {*OFFERED, None}
+
+
+@given(st.lists(st.sampled_from([YAML, XML, CSV]), unique=True), st.sampled_from(["", "*/*;q=0.1", "a/b, */*"]))
+def test_callers_without_wishes_get_what_those_get_who_take_anything(others: list[str], accept: str) -> None:
+    kinds = (JSON, *others)
+    offer = Offer(kinds, tuple(each for kind in kinds for each in SPELLINGS[kind]))
+    wanted = {wanted_type(offer, sent) for sent in ({}, {b"accept": b"*/*"}, {b"accept": accept.encode()})}
+    assert wanted == {JSON}
 
 
 def of_xml(element: ET.Element) -> Any:

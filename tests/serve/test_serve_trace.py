@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.serve.conftest import Served, serving
 
 from capably.plan.trace_context import NO_TRACE, TraceContext, trace_of, trace_of_headers
@@ -202,3 +204,21 @@ def test_a_state_of_the_documents_own_stays_with_the_callers_parent() -> None:
     request = Request("GET", "http://up.test/", (("TraceState", "doc=1"),), None)
     trace = TraceContext((("traceparent", PARENT), ("tracestate", "a=1")))
     assert trace.joined_to(request).headers == (("TraceState", "doc=1"), ("traceparent", PARENT))
+
+
+TOLD = st.sampled_from(
+    [
+        (b"traceparent", PARENT.encode()),
+        (b"traceparent", b"none"),
+        (b"tracestate", b"a=1"),
+        (b"baggage", b" b=2"),
+        (b"baggage", b"c=3"),
+        (b"x-a", b"1"),
+    ]
+)
+
+
+@given(st.lists(TOLD, max_size=5))
+def test_a_call_that_tells_no_trace_has_that_of_its_headers_as_it_is(headers: list[tuple[bytes, bytes]]) -> None:
+    trace = trace_of_headers(headers)
+    assert trace_of({"progressToken": 1}, trace) == trace

@@ -3,9 +3,16 @@
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.telemetry.conftest import SECRET, Recorded, Serve, entry, only, shape
 
+from capably.plan.trace_context import NO_TRACE
 from capably.telemetry import SpanKind, Status
+from capably.telemetry.propagation import told_by, with_parent
+from capably.telemetry.recording import Recording, Tree
+from capably.telemetry.settings import Propagation
+from capably.upstream.request import Request
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -307,3 +314,17 @@ def test_what_a_document_sets_wins_over_our_parent(serve: Serve, upstream: "Upst
     fleet = serve(change=pin)
     fleet.get("/list-ships", {"traceparent": PARENT})
     assert upstream.only.header("traceparent") == OTHER
+
+
+NAMES = st.sampled_from(["traceparent", "Traceparent", "tracestate", "baggage", "x-forwarded", "x-elevenths"])
+
+
+@given(names=st.lists(NAMES, max_size=3), is_sampled=st.booleans())
+def test_a_request_that_tells_nothing_but_our_parent_is_told_it_as_all_are(
+    names: list[str], *, is_sampled: bool
+) -> None:
+    tree = Tree(1, 2, "", "rest", is_sampled=is_sampled)
+    span = Recording(tree, 2, "rest.request", SpanKind.SERVER, {})
+    request = Request("GET", "http://up.test/", tuple((name, "1") for name in names), None)
+    told = told_by(span, Propagation.W3C, NO_TRACE).joined_to(request)
+    assert with_parent(request, span, Propagation.W3C, NO_TRACE) == told
