@@ -1,5 +1,6 @@
 """Conditions, loops, failures, transforms and questions; and the order in which steps run."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -8,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.flows.conftest import Flows, ended, run_to_end, written
 
+from capably.driver import drive
 from capably.examine import examine
 from capably.expr.condition import ConditionError, compile_condition
 from capably.expr.source import FromInput
-from capably.plan.caller import Question, Response
+from capably.plan.caller import Question, Response, SilentCaller
 from capably.plan.effects import Call, Start
+from capably.plan.flow import run
 from capably.plan.interpreter import run_flow
-from capably.plan.outcome import Fault
+from capably.plan.operation import Operation
+from capably.plan.outcome import Fault, Outcome
 from capably.plan.step_order import Nature, waits
 from capably.upstream.reply import Reply
 
@@ -214,6 +218,21 @@ def test_steps_that_run_together_give_what_steps_in_written_order_give(
     in_order = run_to_end(operation, answer, 1)
     together = shuffled(operation, answer, chance)
     assert (in_order.status, in_order.body, in_order.step) == (together.status, together.body, together.step)
+    driven = asyncio.run(driven_by_tasks(operation, answer))
+    assert (in_order.status, in_order.body, in_order.step) == (driven.status, driven.body, driven.step)
+
+
+async def driven_by_tasks(operation: Any, answer: Any) -> Outcome:
+    """Run a flow as the engine does: what starts alone in its own task, what runs together in tasks beside it."""
+
+    async def perform(start: Start) -> Any:
+        await asyncio.sleep(0)
+        value = ended(start, answer).value
+        if isinstance(value, Fault):
+            raise value
+        return value
+
+    return await drive(run_flow(operation, {}), perform, SilentCaller(), 0)
 
 
 def shuffled(operation: Any, answer: Any, chance: Any) -> Any:
@@ -228,3 +247,55 @@ def shuffled(operation: Any, answer: Any, chance: Any) -> Any:
             turn = turns.send(came)
     except StopIteration as end:
         return end.value
+
+
+REPLIES = st.builds(
+    Reply,
+    st.sampled_from([200, 201, 204, 304, 404, 429, 500]),
+    st.lists(
+        st.sampled_from([("content-type", "application/json"), ("etag", '"1"'), ("retry-after", "1"), ("x-own", "1")])
+    ).map(tuple),
+    st.sampled_from([b"", b'{"a": 1}', b'{"a": [1]}', b"[1]", b"null", b"no JSON"]),
+)
+OUTPUTS = [
+    [],
+    [{"type": "object", "mapping": "$."}],
+    [{"type": "string", "mapping": "$.a"}],
+    [{"name": "a", "type": "string", "mapping": "$.a"}, {"name": "etag", "in": "header"}],
+]
+
+
+@settings(deadline=None)
+@given(reply=REPLIES, outputs=st.sampled_from(OUTPUTS), imo=st.sampled_from(["a", "b c", "", ".", 1]))
+def test_a_call_gives_what_a_flow_of_that_call_alone_gives(
+    tmp_path_factory: Any, reply: Reply, outputs: list[Any], imo: object
+) -> None:
+    asked: list[object] = []
+
+    def answer(start: Start) -> Reply:
+        assert isinstance(start.effect, Call)
+        asked.append(start.effect.request)
+        return reply
+
+    def alone(operation: Operation) -> Outcome:
+        work = run(operation, {"imo": imo})
+        asked.append(next(work).request)
+        with pytest.raises(StopIteration) as end:
+            work.send(reply)
+        outcome: Outcome = end.value.value
+        return outcome
+
+    def told(**work: Any) -> object:
+        file = tmp_path_factory.mktemp("flow") / "a.json"
+        file.write_text(written({**work, "outputParameters": outputs}))
+        operation = Flows(examine(file)).operation
+        try:
+            outcome = run_to_end(operation, answer, imo=imo) if "steps" in work else alone(operation)
+        except Fault as fault:
+            return fault.status, fault.kind, fault.detail.removeprefix("step `s`: ")
+        losses = [(loss.name, loss.wanted, loss.found) for loss in outcome.losses]
+        return outcome.status, outcome.media_type, outcome.body, outcome.headers, losses
+
+    call = {"call": "up.get-ship", "with": {"imo": "tools.imo"}}
+    assert told(**call) == told(steps=[{"name": "s", "type": "call", **call}])
+    assert asked[1:] == asked[:-1]

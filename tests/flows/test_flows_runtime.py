@@ -4,10 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.flows.conftest import Flows, written
 
 from capably.examine import examine
@@ -15,6 +18,7 @@ from capably.plan.caller import InputRequiredError, Response, SilentCaller
 from capably.plan.operation import Operation
 from capably.plan.outcome import Fault
 from capably.runtime import Runtime
+from capably.telemetry import Telemetry
 from capably.upstream.client import ClientLimits
 
 Serve = Callable[[str], Awaitable[Any]]
@@ -154,3 +158,43 @@ async def test_a_caller_that_comes_again_finds_what_was_done(tmp_path: Path) -> 
     assert json.loads(outcome.body) == {"a": "/ports/1", "b": "/ports/2"}
     assert asked == ["/ports/1", "/ports/2"]
     assert caller.steps[-1] == "3 of 3: step `b`: done"
+
+
+class Watching:
+    """Is told what a runtime performs, and forgets it."""
+
+    def performed(self, key: str, effect: object, answer: object, seconds: float) -> None:
+        pass
+
+    def ended(self, progress: object) -> None:
+        pass
+
+
+@given(imo=st.text("ab.%/ é", max_size=3), has_steps=st.booleans(), is_there=st.booleans())
+@settings(max_examples=40, deadline=None)
+async def test_who_watches_and_who_records_changes_nothing(
+    tmp_path_factory: pytest.TempPathFactory, imo: str, *, has_steps: bool, is_there: bool
+) -> None:
+    asked: list[str] = []
+
+    async def answer(path: str) -> Any:
+        asked.append(path)
+        return {"at": path}
+
+    async def told(base: str, watch: Watching | None, telemetry: Telemetry | None) -> object:
+        folder = tmp_path_factory.mktemp("flow")
+        work = (GET, port("port", "$.ship.at")) if has_steps else ()
+        operation = compiled(folder, base, *work, **({} if work else {key: GET[key] for key in ("call", "with")}))
+        recorder = telemetry.recorder if telemetry is not None else None
+        asked.clear()
+        async with Runtime(ClientLimits(), watch=watch, recorder=recorder) as runtime:
+            try:
+                outcome = await runtime.invoke(operation, {"imo": imo}, SilentCaller())
+            except Fault as fault:
+                return fault.status, fault.kind, fault.detail, tuple(asked)
+        return outcome, tuple(asked)
+
+    async with upstream(answer) as base:
+        ways = product([None, Watching()], [None, Telemetry()])
+        found = {await told(base if is_there else "http://127.0.0.1:1", *way) for way in ways}
+    assert len(found) == 1
