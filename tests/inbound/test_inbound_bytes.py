@@ -12,6 +12,8 @@ from tests.inbound.conftest import answers_in
 from capably.inbound.exchange import Exchange
 from capably.inbound.head import RefusedError, check_headers, target_of
 from capably.inbound.reader import Reader
+from capably.plan.outcome import Fault
+from capably.servers.http import read_body
 
 _TOKEN = st.text("abcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~", min_size=1, max_size=12)
 _VALUE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=20)
@@ -190,3 +192,20 @@ def test_an_answer_of_a_known_length_is_written_the_same_however_it_is_cut(size:
     whole = asyncio.run(written(body))
     assert whole.endswith(b"\r\n\r\n" + body)
     assert asyncio.run(written(*_cut(body, places))) == whole
+
+
+@given(body=st.binary(max_size=8), places=st.lists(st.integers(0, 8), max_size=3), cap=st.integers(0, 8))
+def test_a_body_that_comes_in_one_piece_is_read_as_one_in_many(body: bytes, places: list[int], cap: int) -> None:
+    def read(*parts: bytes) -> bytes | int:
+        messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+        coming = iter([*messages[:-1], {**messages[-1], "more_body": False}])
+
+        async def receive() -> MutableMapping[str, Any]:
+            return next(coming)
+
+        try:
+            return asyncio.run(read_body({"headers": []}, receive, cap))
+        except Fault as fault:
+            return fault.status
+
+    assert read(body) == read(*_cut(body, places)) == (body if len(body) <= cap else 413)

@@ -1,5 +1,6 @@
 """JSON, XML, YAML, CSV and text: what a body becomes, and what is said of one that cannot be read."""
 
+import json
 import subprocess
 import sys
 from typing import Any
@@ -67,6 +68,20 @@ def test_a_charset_is_the_media_type_s_or_the_mark_s(media_type: str | None, enc
 )
 def test_json_that_cannot_be_read(body: bytes, reason: str) -> None:
     assert refusal("json", body) == reason
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(value=JSON, charset=st.sampled_from(["utf-16", "utf-16-le", "utf-32"]), is_ascii=st.booleans())
+def test_json_in_utf_8_is_read_as_it_is_in_another_charset(value: object, charset: str, *, is_ascii: bool) -> None:
+    text = json.dumps(value, ensure_ascii=is_ascii)
+    read = decode_payload("json", text.encode(charset), media_type=f"application/json; charset={charset}")
+    assert decode_payload("json", text.encode(), media_type="application/json; charset=utf-8") == read == value
 
 
 @given(levels=st.integers(1, 12), others=st.integers(0, 12))

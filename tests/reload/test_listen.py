@@ -1,16 +1,24 @@
 """Several servers behind one address, each below its namespace."""
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 import mcp
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from capably.capabilities import THREADS_RUNS
 from capably.cli import main
-from capably.servers.http import Limits
-from capably.servers.prefixes import Prefixes
+from capably.examine import examine
+from capably.inbound.head import target_of
+from capably.servers.http import Limits, Receive, Scope, Send
+from capably.servers.prefixes import Mount, Prefixes
 from capably.settings import ListenSettings, Settings
 
 if TYPE_CHECKING:
@@ -174,3 +182,25 @@ def test_an_address_that_is_none_is_told(address: str, capsys: pytest.CaptureFix
         main(["serve", "a.yaml", "--listen", address])
     assert end.value.code == 2
     assert f"--listen {address}: this is no address" in capsys.readouterr().err
+
+
+COMPILED = examine(THREADS_RUNS).compiled
+
+
+@given(namespace=st.text("ab /%é", min_size=1), rest=st.text("ab/%é.").map(lambda text: "/" + quote(text)))
+def test_a_server_below_a_prefix_is_asked_for_the_path_it_would_be_asked_for_alone(namespace: str, rest: str) -> None:
+    seen: list[Scope] = []
+
+    async def entry(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(scope)
+
+    async def nothing(*_args: object) -> Any:
+        raise AssertionError("nothing is received or sent")
+
+    assert COMPILED is not None
+    server = replace(COMPILED.plan.servers[0], namespace=namespace)
+    below = target_of("GET", (f"/{quote(namespace, safe='')}{rest}").encode())
+    scope = {"type": "http", "raw_path": below.raw_path, "path": below.path}
+    asyncio.run(Prefixes([Mount(server, entry)], Limits())(scope, nothing, nothing))  # type: ignore[arg-type]
+    alone = target_of("GET", rest.encode())
+    assert [(each["raw_path"], each["path"]) for each in seen] == [(alone.raw_path, alone.path)]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.pool import Pool
@@ -125,6 +127,42 @@ async def test_chunks_and_trailers_are_read(wire: "Wire") -> None:
         assert (reply.body, reply.header("x-sum")) == (b"abcde", None)
         await client.send(get(wire.url))
     assert wire.connections == 1
+
+
+FRAMED: list[Callable[[bytes], bytes]] = [
+    lambda body: b"Content-Length: %d\r\n\r\n%b" % (len(body), body),
+    lambda body: (
+        b"Transfer-Encoding: chunked\r\n\r\n" + (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + b"0\r\n\r\n"
+    ),
+    lambda body: b"\r\n" + body,
+]
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    body=st.binary(max_size=100),
+    places=st.lists(st.integers(0, 200), max_size=4),
+    framed=st.sampled_from(FRAMED),
+    is_coded=st.booleans(),
+)
+async def test_an_answer_is_read_the_same_however_its_bytes_are_cut(
+    wire: "Wire", body: bytes, places: list[int], framed: Callable[[bytes], bytes], *, is_coded: bool
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-A: b\r\n" + (b"Content-Encoding: gzip\r\n" if is_coded else b"")
+    answer = head + framed(gzip.compress(body) if is_coded else body)
+    ends = sorted({min(place, len(answer)) for place in places} | {len(answer)})
+
+    async def drip(reader: Reader, writer: Writer) -> None:
+        await wire.request(reader)
+        for start, end in zip([0, *ends], ends, strict=False):
+            writer.write(answer[start:end])
+            await asyncio.sleep(0.001)
+
+    async with wire.listening(drip), Client(ClientLimits()) as client:
+        dripped = await client.send(get(wire.url))
+    async with wire.listening(wire.saying(answer)), Client(ClientLimits()) as client:
+        assert await client.send(get(wire.url)) == dripped
+    assert dripped.body == body
 
 
 async def test_interim_answers_are_passed_over(wire: "Wire") -> None:
