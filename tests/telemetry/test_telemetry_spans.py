@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.telemetry.conftest import SECRET, Recorded, Serve, entry, only, shape
 
-from capably.plan.trace_context import NO_TRACE
+from capably.plan.trace_context import NO_TRACE, trace_of_headers
 from capably.telemetry import SpanKind, Status
-from capably.telemetry.propagation import told_by, with_parent
+from capably.telemetry.propagation import parent_in, parent_of, told_by, with_parent
 from capably.telemetry.recording import Recording, Tree
 from capably.telemetry.settings import Propagation
 from capably.upstream.request import Request
@@ -328,3 +328,11 @@ def test_a_request_that_tells_nothing_but_our_parent_is_told_it_as_all_are(
     request = Request("GET", "http://up.test/", tuple((name, "1") for name in names), None)
     told = told_by(span, Propagation.W3C, NO_TRACE).joined_to(request)
     assert with_parent(request, span, Propagation.W3C, NO_TRACE) == told
+
+
+TOLD = [(b"traceparent", PARENT.encode()), (b"traceparent", b"no"), (b"tracestate", b"a=1"), (b"baggage", b"b=2")]
+
+
+@given(st.lists(st.sampled_from(TOLD), max_size=3))
+def test_headers_without_a_parent_are_nobodys_as_reading_them_would_say(headers: list[tuple[bytes, bytes]]) -> None:
+    assert parent_of(headers, Propagation.W3C) == parent_in(trace_of_headers(headers))

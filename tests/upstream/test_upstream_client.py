@@ -10,6 +10,7 @@ from asyncio import StreamWriter as Writer
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import trustme
 from hypothesis import HealthCheck, given, settings
@@ -163,6 +164,29 @@ async def test_an_answer_is_read_the_same_however_its_bytes_are_cut(
     async with wire.listening(wire.saying(answer)), Client(ClientLimits()) as client:
         assert await client.send(get(wire.url)) == dripped
     assert dripped.body == body
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts=st.lists(st.binary(min_size=1, max_size=20), max_size=4), over=st.integers(0, 40))
+async def test_an_answer_that_is_handed_on_while_it_arrives_is_the_one_that_is_collected(
+    wire: "Wire", parts: list[bytes], over: int
+) -> None:
+    body = b"".join(parts)
+
+    async def drip(reader: Reader, writer: Writer) -> None:
+        for _ in range(2):
+            await wire.request(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
+            for part in parts:
+                writer.write(part)
+                await asyncio.sleep(0.001)
+
+    async with wire.listening(drip), Client(ClientLimits()) as client:
+        whole = await client.send(get(wire.url))
+        late = await client.send(msgspec.structs.replace(get(wire.url), streams_over=over))
+        told = late.body if late.stream is None else b"".join([chunk async for chunk in late.stream])
+    assert (late.status, late.headers, told) == (whole.status, whole.headers, whole.body) == (200, whole.headers, body)
+    assert (late.stream is not None) == (len(body) > over)
 
 
 async def test_interim_answers_are_passed_over(wire: "Wire") -> None:
