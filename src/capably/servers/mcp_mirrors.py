@@ -4,6 +4,7 @@ A header that says something else than the body is refused: otherwise two reader
 2026-07-28, Streamable HTTP: Custom Headers from Tool Parameters).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from capably.servers.mcp_eras import mirrored_value
 from capably.servers.mcp_messages import HEADER_MISMATCH, ProtocolError, shown
 
 SCHEMA_KEY: Final = "x-mcp-header"
+_NUMBER: Final = re.compile(r"-?[0-9]{1,1000}((?:\.[0-9]{1,1000})?(?:[eE][-+]?[0-9]{1,4})?)")  # RFC 8259, section 6
 
 
 def mirrors_of(operation: Operation) -> Mapping[str, str]:
@@ -40,9 +42,9 @@ def check_mirrors(mirrors: Mapping[str, str], arguments: Mapping[str, Any], head
 def _says(header: str, value: Any) -> bool:
     if isinstance(value, bool):
         return header == str(value).lower()
-    if isinstance(value, int | float):
-        try:
-            return float(header) == value  # numbers are compared as numbers: 42.0 is 42 (Server Validation)
-        except ValueError:
+    if isinstance(value, int | float):  # numbers are compared as numbers: 42.0 is 42 (Server Validation)
+        number = _NUMBER.fullmatch(header)
+        if number is None:
             return False
+        return (float(header) if number[1] else int(header)) == value
     return isinstance(value, str) and header == value
