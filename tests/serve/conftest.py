@@ -1,26 +1,22 @@
 """Capabilities in front of the upstream: served in this process where that is enough, else by `capably` itself."""
 
-import asyncio
-import http.client
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.asking import Answer, ask
+from tests.serving import serving
 
-from capably.app import Listener, open_documents, running
 from capably.capabilities import THREADS_RUNS
-from capably.loop import _loop_factory
 from capably.plan.variables import Given
 from capably.servers.http import Limits
 from capably.settings import Settings
@@ -32,19 +28,6 @@ if TYPE_CHECKING:
 REST, MCP = "aimlapi-threads-runs-rest", "aimlapi-threads-runs-mcp"
 BODY_CAP = 20_000
 CAPABLY = Path(sys.executable).with_name("capably")
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a REST caller got; header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 @dataclass(frozen=True)
@@ -64,57 +47,19 @@ class Served:
         *,
         host: str = "127.0.0.1",
     ) -> Answer:
-        """One REST call; bytes are sent as they are, an iterator in chunks, anything else as JSON."""
-        data = body if body is None or isinstance(body, (bytes, Iterator)) else json.dumps(body).encode()
-        sent = {"Content-Type": "application/json"} if isinstance(body, (dict, list)) else {}
-        connection = http.client.HTTPConnection(host, self.rest, timeout=20)
-        try:
-            connection.request(method, path, data, sent | dict(headers or {}))
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+        """One REST call."""
+        return ask(f"[{host}]:{self.rest}" if ":" in host else f"{host}:{self.rest}", method, path, body, headers)
 
 
 Serve = Callable[..., Served]
 
 
 @contextmanager
-def serving(document: Path, settings: Settings) -> Iterator[Served]:
-    """Serve a document in a thread, on free ports."""
-    started, ended = threading.Event(), asyncio.Event()
-    found: list[Listener] = []
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with running(await open_documents([document], settings), settings) as listeners:
-            found.extend(listeners)
-            started.set()
-            await ended.wait()
-
-    def run() -> None:
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(main())
-        finally:
-            started.set()
-
-    def stop() -> None:
-        for loop in loops:
-            with suppress(RuntimeError):  # it has ended already
-                loop.call_soon_threadsafe(ended.set)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert started.wait(10)
-        assert found, "the servers did not start"
-        by_kind = {item.plan.kind.value: item for item in found}
-        yield Served(by_kind["rest"].port, by_kind["mcp"].url, stop)
-    finally:
-        stop()
-        thread.join()
+def served(document: Path, settings: Settings) -> Iterator[Served]:
+    """Serve a document with a REST and an MCP server."""
+    with serving(settings, document) as running:
+        servers = running.by_kind
+        yield Served(servers["rest"].port, servers["mcp"].url, running.stop)
 
 
 def _settings(upstream: "Upstream", key: str, drain_s: float = 1) -> Settings:
@@ -125,14 +70,14 @@ def _settings(upstream: "Upstream", key: str, drain_s: float = 1) -> Settings:
 @pytest.fixture(scope="session")
 def capability(document: Path, shared_upstream: "Upstream", key: str) -> Iterator[Served]:
     """Each document in front of the upstream."""
-    with serving(document, _settings(shared_upstream, key)) as running:
+    with served(document, _settings(shared_upstream, key)) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def bundled(shared_upstream: "Upstream", key: str) -> Iterator[Served]:
     """The bundled document in front of the upstream."""
-    with serving(THREADS_RUNS, _settings(shared_upstream, key)) as running:
+    with served(THREADS_RUNS, _settings(shared_upstream, key)) as running:
         yield running
 
 
@@ -145,7 +90,7 @@ def serve(shared_upstream: "Upstream", key: str) -> Iterator[Serve]:
             settings = _settings(shared_upstream, key, drain_s)
             sets = {"baseurl": baseurl or shared_upstream.address}
             settings = replace(settings, given=replace(settings.given, sets=sets), client=ClientLimits(**limits))
-            return stack.enter_context(serving(THREADS_RUNS, replace(settings, host=host)))
+            return stack.enter_context(served(THREADS_RUNS, replace(settings, host=host)))
 
         yield start
 
