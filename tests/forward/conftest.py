@@ -1,6 +1,5 @@
 """An upstream that is nothing but sockets and `http.server`, and forwards in front of it."""
 
-import asyncio
 import contextlib
 import http.client
 import json
@@ -13,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.serving import serving
 
-from capably.app import open_documents, running
 from capably.examine import Examined, examine
-from capably.loop import _loop_factory
 from capably.plan.variables import Given
 from capably.servers.http import Limits
 from capably.settings import Settings
@@ -198,40 +196,6 @@ def document(
 UP = {"name": "ships", "path": "/ships", "operations": [{"name": "list", "method": "GET"}]}
 
 
-@contextlib.contextmanager
-def serving(file: Path, settings: Settings) -> Iterator[Served]:
-    """Serve a document in a thread, on a free port."""
-    started, ended = threading.Event(), asyncio.Event()
-    ports: list[int] = []
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with running(await open_documents([file], settings), settings) as listeners:
-            ports.append(listeners[0].port)
-            started.set()
-            await ended.wait()
-
-    def run() -> None:
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(main())
-        finally:
-            started.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert started.wait(10)
-        assert ports, "the server did not start"
-        yield Served(ports[0])
-    finally:
-        for loop in loops:
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(ended.set)
-        thread.join()
-
-
 Serve = Callable[..., Served]
 
 
@@ -250,7 +214,7 @@ def serve(tmp_path: Path, upstream: Upstream) -> Iterator[Serve]:
                 limits=Limits(body_bytes=body_bytes),
                 drain_s=1,
             )
-            return stack.enter_context(serving(file, settings))
+            return Served(stack.enter_context(serving(settings, file)).by_kind["rest"].port)
 
         yield start
 
@@ -259,8 +223,8 @@ def serve(tmp_path: Path, upstream: Upstream) -> Iterator[Serve]:
 def plain(tmp_path_factory: pytest.TempPathFactory, started: Upstream) -> Iterator[Served]:
     file = tmp_path_factory.mktemp("plain") / "forward.yaml"
     file.write_text(json.dumps(document(f"{started.address}/v1")), encoding="utf-8")
-    with serving(file, Settings(drain_s=1)) as served:
-        yield served
+    with serving(Settings(drain_s=1), file) as running:
+        yield Served(running.by_kind["rest"].port)
 
 
 @pytest.fixture
