@@ -35,7 +35,7 @@ def ask(
     method: str,
     path: str,
     body: Any = None,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | bytes] | None = None,
     *,
     tls: ssl.SSLContext | None = None,
 ) -> Answer:

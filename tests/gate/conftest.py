@@ -1,6 +1,5 @@
 """An authorization server on loopback, and documents whose servers ask for its tokens."""
 
-import asyncio
 import base64
 import hashlib
 import http.client
@@ -22,8 +21,8 @@ import pytest
 from joserfc import jwt
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from tests.serving import serving
 
-from capably.app import Listener, open_documents, running
 from capably.plan.variables import Given
 from capably.settings import Settings
 
@@ -266,29 +265,8 @@ def serve(tmp_path: Path) -> Serve:
     def serve(block: Mapping[str, Any] | None = None, text: str = DOCUMENT, **options: Any) -> Iterator[Doors]:
         path = tmp_path / f"{secrets.token_hex(4)}.yaml"
         path.write_text(text.replace("BLOCK", json.dumps(block)), encoding="utf-8")
-        found: list[Listener] = []
-        started = threading.Event()
-        ends: list[Callable[[], object]] = []
-
-        async def main() -> None:
-            ended = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            ends.append(lambda: loop.call_soon_threadsafe(ended.set))
-            settings = Settings(given=Given(environ=ENVIRON), **options)
-            async with running(await open_documents([path], settings), settings) as listeners:
-                found.extend(listeners)
-                started.set()
-                await ended.wait()
-
-        thread = threading.Thread(target=lambda: asyncio.run(main()))
-        thread.start()
-        try:
-            assert started.wait(10)
-            yield Doors({item.plan.kind.value: item.port for item in found})
-        finally:
-            for end in ends:
-                end()
-            thread.join()
+        with serving(Settings(given=Given(environ=ENVIRON), **options), path) as running:
+            yield Doors({kind: server.port for kind, server in running.by_kind.items()})
 
     return serve
 
