@@ -1,6 +1,5 @@
 """`capably mock` as a process, and its page, which is run as it stands."""
 
-import http.client
 import json
 import re
 import signal
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.asking import ask
 
 CAPABLY = Path(sys.executable).with_name("capably")
 PAGE = (Path(__file__).parents[2] / "docs" / "mock.md").read_text(encoding="utf-8")
@@ -90,19 +90,10 @@ def test_a_mock_tells_where_it_is_and_stops_when_asked(start: Start) -> None:
     assert running.stderr.endswith("stopping: open requests may end\n")
 
 
-def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, path, headers=headers)
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    return response.status, body
-
-
 def test_requests_are_logged_without_colour_in_a_file(start: Start) -> None:
     running = start("ships.yaml", "--port", "0").until("ready")
-    assert ask(running.ports[0], "/crew", Authorization="Bearer secret-credential")[0] == 200
-    assert ask(running.ports[0], "/v1/ships/%1B%5B31m?a=%1B%5B31m")[0] == 404
+    assert ask(running.ports[0], "GET", "/crew", headers={"Authorization": "Bearer secret-credential"}).status == 200
+    assert ask(running.ports[0], "GET", "/v1/ships/%1B%5B31m?a=%1B%5B31m").status == 404
     running.until("404")
     log = re.sub(r"\d+\.\d ms", "- ms", running.stderr.partition("Ctrl-C\n")[2])
     assert log == (
@@ -120,18 +111,20 @@ def test_several_files_have_a_server_each(start: Start, tmp_path: Path) -> None:
     )
     running = start("ships.yaml", "b.json", "--port", "0").until("ready")
     first, second = running.ports
-    assert (ask(first, "/crew")[0], ask(second, "/b")[0], ask(second, "/crew")[0]) == (200, 200, 404)
+    asked = ((first, "/crew"), (second, "/b"), (second, "/crew"))
+    assert [ask(port, "GET", path).status for port, path in asked] == [200, 200, 404]
 
 
 def test_head_has_the_length_and_no_body(start: Start) -> None:
     running = start("ships.yaml", "--port", "0").until("ready")
-    assert ask(running.ports[0], "/crew", "HEAD") == (200, b"")
+    answer = ask(running.ports[0], "HEAD", "/crew")
+    assert (answer.status, answer.body) == (200, b"")
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.test"}, {"Origin": "https://evil.test"}])
 def test_web_pages_of_others_are_refused(start: Start, headers: dict[str, str]) -> None:
     running = start("ships.yaml", "--port", "0").until("ready")
-    assert ask(running.ports[0], "/crew", **headers)[0] in {403, 421}
+    assert ask(running.ports[0], "GET", "/crew", headers=headers).status in {403, 421}
 
 
 @pytest.mark.parametrize(
