@@ -1,6 +1,5 @@
 """`capably serve` in front of `capably mock`: real processes on loopback, asked with real clients."""
 
-import http.client
 import json
 import re
 import subprocess
@@ -11,12 +10,14 @@ from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, c
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import mcp
 import mcp_types
 import pytest
 from mcp.client.streamable_http import streamable_http_client
+from tests.asking import Answer, ask
 
 CAPABLY = Path(sys.executable).with_name("capably")
 MCP_TOKEN = "sk-mcp-YYYYYYYYYYYY"
@@ -55,18 +56,6 @@ def _mocks(folder: Path, *files: Path, **expected: str) -> Iterator[list[str]]:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a REST caller got."""
-
-    status: int
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
 class Served:
     """A document that is served: the URL of each server by its kind, and the token its tools want."""
 
@@ -75,13 +64,7 @@ class Served:
 
     def ask(self, method: str, path: str, body: Any = None, kind: str = "rest") -> Answer:
         """One REST call."""
-        connection = http.client.HTTPConnection("127.0.0.1", int(re.findall(r":(\d+)", self.urls[kind])[0]), timeout=20)
-        data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
-        response = connection.getresponse()
-        answer = Answer(response.status, response.read())
-        connection.close()
-        return answer
+        return ask(urlsplit(self.urls[kind]).netloc, method, path, body)
 
     @asynccontextmanager
     async def tools(self, mode: str = "auto") -> AsyncIterator["Tools"]:
