@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from tests.asking import ask
 
 from capably.app import Service, open_documents
 from capably.plan.operation import Kind
@@ -162,14 +163,8 @@ class Process:
 
     def ask(self, method: str, server: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """Status and body of one request, over a connection of its own."""
-        connection = http.client.HTTPConnection(urlsplit(self.urls[server]).netloc, timeout=20)
-        sent = {**headers, **({} if body is None else {"content-type": "application/json"})}
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), sent)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
+        answer = ask(urlsplit(self.urls[server]).netloc, method, path, body, headers)
+        return answer.status, answer.body
 
     @contextmanager
     def following(self, path: str) -> "Iterator[Iterator[Any]]":
