@@ -23,6 +23,7 @@ import pytest
 from openai import OpenAI
 from openai.types.beta import Assistant, Thread
 from openai.types.beta.threads import Run
+from tests.asking import Answer, ask
 
 from capably.threads.database import locate
 from capably.threads.keys import create_key
@@ -43,17 +44,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
 class Service:
     """A running service, its key, and the two ways of talking to it."""
 
@@ -65,13 +55,7 @@ class Service:
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | dict(headers or {})
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request(method, path, data, {name: value for name, value in sent.items() if value})
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+        return ask(self.port, method, path, data, {name: value for name, value in sent.items() if value})
 
     def assistant(self, **fields: Any) -> Assistant:
         return self.client.beta.assistants.create(**({"model": "test-model"} | fields))
