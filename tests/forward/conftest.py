@@ -1,18 +1,17 @@
 """An upstream that is nothing but sockets and `http.server`, and forwards in front of it."""
 
-import contextlib
 import http.client
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.serving import serving
+from tests.upstreams import Quiet, answering
 
 from capably.examine import Examined, examine
 from capably.plan.variables import Given
@@ -37,7 +36,7 @@ class Seen:
         return dict(self.headers)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     """Keeps what comes in and lets a test answer."""
 
     protocol_version = "HTTP/1.1"
@@ -73,9 +72,6 @@ class Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):
             self.server.upstream.take(self)
 
-    def log_message(self, *_arguments: Any) -> None:
-        pass
-
 
 @dataclass
 class Upstream:
@@ -109,24 +105,11 @@ class _Server(ThreadingHTTPServer):
     upstream: Upstream
 
 
-@contextlib.contextmanager
-def an_upstream() -> Iterator[Upstream]:
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server.upstream
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture(scope="session")
 def started() -> Iterator[Upstream]:
-    with an_upstream() as upstream:
-        yield upstream
+    with answering(_Server(("127.0.0.1", 0), Handler)) as server:
+        server.upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}")
+        yield server.upstream
 
 
 @pytest.fixture

@@ -5,14 +5,13 @@ import hashlib
 import http.client
 import json
 import secrets
-import threading
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,6 +21,7 @@ from joserfc import jwt
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from tests.serving import serving
+from tests.upstreams import Quiet, answering
 
 from capably.plan.variables import Given
 from capably.settings import Settings
@@ -152,7 +152,7 @@ def authority(first_key: Key) -> Iterator[AuthorizationServer]:
     """An authorization server that runs."""
     state = AuthorizationServer([first_key])
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.reply(b"")
 
@@ -161,25 +161,11 @@ def authority(first_key: Key) -> Iterator[AuthorizationServer]:
 
         def reply(self, body: bytes) -> None:
             authorization = self.headers.get("Authorization", "")
-            status, value = state.answer(self.command, self.path, body, authorization)
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.tell(*state.answer(self.command, self.path, body, authorization))
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.issuer = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        state.issuer = f"http://127.0.0.1:{server.server_address[1]}"
+        yield state
 
 
 DOCUMENT = """\
