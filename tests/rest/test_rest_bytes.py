@@ -6,14 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.upstreams import Quiet, answering
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -94,7 +94,7 @@ def test_a_failure_and_a_coded_answer_are_whole(serve: Callable[..., "Served"], 
     assert (said.body == LARGE, "content-encoding" in said.headers) == (True, False)
 
 
-class _Photos(BaseHTTPRequestHandler):
+class _Photos(Quiet):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -107,20 +107,12 @@ class _Photos(BaseHTTPRequestHandler):
         for _ in range(size // MIB):
             self.wfile.write(part)
 
-    def log_message(self, *_args: Any) -> None:
-        pass
-
 
 @pytest.fixture
 def photos() -> Iterator[str]:
     """An upstream that answers 100 MiB."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Photos)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), _Photos)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
 @contextmanager
