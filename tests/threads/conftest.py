@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from openai import OpenAI
 from openai.types.beta import Assistant, Thread
 from openai.types.beta.threads import Run
 from tests.asking import Answer, ask
+from tests.upstreams import Quiet, answering
 
 from capably.threads.database import locate
 from capably.threads.keys import create_key
@@ -365,7 +366,7 @@ class ScriptedModel(ThreadingHTTPServer):
         self.script.append(Act(**act))
 
 
-class _Completions(BaseHTTPRequestHandler):
+class _Completions(Quiet):
     @property
     def model(self) -> ScriptedModel:
         return cast("ScriptedModel", self.server)
@@ -414,19 +415,12 @@ class _Completions(BaseHTTPRequestHandler):
         self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         self.wfile.flush()
 
-    def log_message(self, *_: Any) -> None:
-        return
-
 
 @pytest.fixture(scope="session")
 def scripted() -> Iterator[ScriptedModel]:
-    with ScriptedModel() as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever, args=(0.02,))
-        thread.start()
+    with answering(ScriptedModel()) as endpoint:
         yield endpoint
         endpoint.release.set()
-        endpoint.shutdown()
-        thread.join()
 
 
 @pytest.fixture
