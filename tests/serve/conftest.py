@@ -1,11 +1,6 @@
 """Capabilities in front of the upstream: served in this process where that is enough, else by `capably` itself."""
 
 import os
-import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.asking import Answer, ask
+from tests.processes import Capably
 from tests.serving import serving
 
 from capably.capabilities import THREADS_RUNS
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
 
 REST, MCP = "aimlapi-threads-runs-rest", "aimlapi-threads-runs-mcp"
 BODY_CAP = 20_000
-CAPABLY = Path(sys.executable).with_name("capably")
 
 
 @dataclass(frozen=True)
@@ -95,41 +90,8 @@ def serve(shared_upstream: "Upstream", key: str) -> Iterator[Serve]:
         yield start
 
 
-@dataclass
-class Process:
-    """`capably` as its own process, with what it has written so far."""
-
-    popen: "subprocess.Popen[bytes]"
-    files: tuple[Path, Path]
-
-    @property
-    def stdout(self) -> str:
-        return self.files[0].read_text(encoding="utf-8")
-
-    @property
-    def stderr(self) -> str:
-        return self.files[1].read_text(encoding="utf-8")
-
-    def until(self, words: str) -> None:
-        """Wait until it has written these words to stderr."""
-        deadline = time.monotonic() + 20
-        while words not in self.stderr:
-            assert self.popen.poll() is None, self.stderr
-            assert time.monotonic() < deadline, self.stderr
-            time.sleep(0.01)
-
-    def end(self) -> int:
-        """Wait for its end and give its exit code."""
-        return self.popen.wait(20)
-
-    def stop(self, number: int = signal.SIGTERM) -> int:
-        self.popen.send_signal(number)
-        return self.end()
-
-    @property
-    def urls(self) -> dict[str, str]:
-        """The URL of each server in the table, by its namespace."""
-        return dict(re.findall(r"^(?:rest|mcp) +(\S+) +(http://\S+)", self.stderr, re.MULTILINE))
+class Process(Capably):
+    """`capably`, serving the bundled document."""
 
     @property
     def served(self) -> Served:
@@ -151,12 +113,7 @@ def start(tmp_path: Path, key: str) -> Iterator[Start]:
             for name in ("PATH", "PYTHONPATH", "SYSTEMROOT", "COVERAGE_PROCESS_START")
             if name in os.environ
         }
-        number = len(processes)
-        files = (tmp_path / f"stdout-{number}", tmp_path / f"stderr-{number}")
-        with files[0].open("wb") as out, files[1].open("wb") as err:
-            command = [str(CAPABLY), *map(str, arguments)]
-            popen = subprocess.Popen(command, stdout=out, stderr=err, env=kept | dict(env or {}), cwd=tmp_path)
-        process = Process(popen, files)
+        process = Process.start(tmp_path, *arguments, env=kept | dict(env or {}))
         processes.append(process)
         if ready:
             process.until("ready")
@@ -164,9 +121,7 @@ def start(tmp_path: Path, key: str) -> Iterator[Start]:
 
     yield start
     for process in processes:
-        if process.popen.poll() is None:
-            process.popen.kill()
-            process.popen.wait()
+        process.kill()
     assert [process.popen.args for process in processes if key in process.stdout + process.stderr] == []
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.asking import ask
+from tests.processes import CAPABLY
 
 from capably.settings import Settings
 from capably.sources import Sources
@@ -156,7 +157,7 @@ def test_a_terminal_that_goes_away_ends_the_command(tmp_path: Path, start: "Star
     file = write(tmp_path / "one.yaml", server("one", 1))
     master, slave = pty.openpty()
     with (tmp_path / "err").open("wb") as err:
-        command = [str(Path(sys.executable).with_name("capably")), "serve", str(file)]
+        command = [str(CAPABLY), "serve", str(file)]
         popen = subprocess.Popen(command, stdin=slave, stdout=err, stderr=err, start_new_session=True)
     os.close(slave)
     try:

@@ -1,0 +1,64 @@
+"""`capably` as a process of its own, and what it has written so far."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+CAPABLY = Path(sys.executable).with_name("capably")
+
+
+@dataclass(frozen=True)
+class Capably:
+    """A command that was started; what it writes to stdout and to stderr goes to a file each."""
+
+    popen: "subprocess.Popen[bytes]"
+    files: tuple[Path, Path]
+
+    @classmethod
+    def start(cls, folder: Path, *arguments: str | Path, env: Mapping[str, str] | None = None) -> Self:
+        """Start a command in a folder; `env` is its whole environment, that of the tests when left out."""
+        number = time.monotonic_ns()
+        files = (folder / f"stdout-{number}", folder / f"stderr-{number}")
+        with files[0].open("wb") as out, files[1].open("wb") as err:
+            return cls(subprocess.Popen([CAPABLY, *arguments], stdout=out, stderr=err, env=env, cwd=folder), files)
+
+    @property
+    def stdout(self) -> str:
+        return self.files[0].read_text(encoding="utf-8")
+
+    @property
+    def stderr(self) -> str:
+        return self.files[1].read_text(encoding="utf-8")
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The URL of each server in the table, by its namespace."""
+        return dict(re.findall(r"^(?:rest|mcp|skill|control) +(\S+) +(http://\S+)", self.stderr, re.MULTILINE))
+
+    def until(self, words: str) -> Self:
+        """Wait until it has written these words to stderr."""
+        deadline = time.monotonic() + 30
+        while words not in self.stderr:
+            assert self.popen.poll() is None or words in self.stderr, self.stderr
+            assert time.monotonic() < deadline, self.stderr
+            time.sleep(0.01)
+        return self
+
+    def end(self) -> int:
+        """Wait for its end and give its exit code."""
+        return self.popen.wait(20)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.popen.send_signal(number)
+        return self.end()
+
+    def kill(self) -> None:
+        """SIGKILL, if it has not ended."""
+        self.popen.kill()
+        self.popen.wait()
