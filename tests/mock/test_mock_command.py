@@ -4,42 +4,24 @@ import json
 import re
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from tests.asking import ask
+from tests.processes import Capably
 
-CAPABLY = Path(sys.executable).with_name("capably")
 PAGE = (Path(__file__).parents[2] / "docs" / "mock.md").read_text(encoding="utf-8")
 DOCUMENT = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0]
 BLOCKS = re.findall(r"With `capably mock ([^`]*)`[^`]*```console\n(.*?)```", PAGE, re.DOTALL)
 
 
-@dataclass
-class Process:
+class Process(Capably):
     """A mock that runs."""
-
-    popen: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def stderr(self) -> str:
-        return self.log.read_text(encoding="utf-8")
 
     @property
     def ports(self) -> list[int]:
         return [int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)", self.stderr)]
-
-    def until(self, text: str) -> "Process":
-        deadline = time.monotonic() + 20
-        while text not in self.stderr and self.popen.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert text in self.stderr, self.stderr
-        return self
 
 
 Start = Callable[..., Process]
@@ -51,17 +33,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     processes: list[Process] = []
 
     def start(*arguments: str) -> Process:
-        log = tmp_path / f"log-{len(processes)}"
-        with log.open("wb") as stream:
-            popen = subprocess.Popen([CAPABLY, "mock", *arguments], stderr=stream, stdout=stream, cwd=tmp_path)
-        processes.append(Process(popen, log))
+        processes.append(Process.start(tmp_path, "mock", *arguments))
         return processes[-1]
 
     yield start
     for process in processes:
-        if process.popen.poll() is None:
-            process.popen.kill()
-        process.popen.wait()
+        process.kill()
 
 
 @pytest.mark.parametrize(("command", "block"), BLOCKS, ids=[command for command, _block in BLOCKS])

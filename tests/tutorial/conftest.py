@@ -2,9 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -18,8 +15,8 @@ import mcp_types
 import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.asking import Answer, ask
+from tests.processes import Capably
 
-CAPABLY = Path(sys.executable).with_name("capably")
 MCP_TOKEN = "sk-mcp-YYYYYYYYYYYY"
 TUTORIAL = Path(__file__).parents[2] / ".." / "shared" / "tutorial"
 OPENAPI = [
@@ -31,19 +28,11 @@ NAMESPACES = ("shipyard-tools", "shipyard-api", "shipyard-skills")
 @contextmanager
 def process(folder: Path, *arguments: str | Path) -> Iterator[str]:
     """A `capably` that is ready; gives what it printed so far."""
-    log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
-    with log.open("wb") as stream:
-        popen = subprocess.Popen([CAPABLY, *map(str, arguments)], stdout=stream, stderr=stream, cwd=folder)
+    running = Capably.start(folder, *arguments)
     try:
-        deadline = time.monotonic() + 30
-        while "ready" not in log.read_text(encoding="utf-8"):
-            assert popen.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.02)
-        yield log.read_text(encoding="utf-8")
+        yield running.until("ready").stderr
     finally:
-        popen.terminate()
-        popen.wait(10)
+        running.stop()
 
 
 @contextmanager
