@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 CAPABLY = Path(sys.executable).with_name("capably")
 
@@ -41,6 +43,16 @@ class Capably:
         """The URL of each server in the table, by its namespace."""
         return dict(re.findall(r"^(?:rest|mcp|skill|control) +(\S+) +(http://\S+)", self.stderr, re.MULTILINE))
 
+    def port(self, namespace: str) -> int:
+        """The port of a server in the table."""
+        return urlsplit(self.urls[namespace]).port or 80
+
+    def memory(self, what: str) -> int:
+        """`VmRSS`, what it has now, or `VmHWM`, the most it ever had: in bytes, as Linux tells it."""
+        status = Path(f"/proc/{self.popen.pid}/status").read_text(encoding="ascii")
+        (size,) = re.findall(rf"{what}:\s+(\d+) kB", status)
+        return int(size) * 1024
+
     def until(self, words: str) -> Self:
         """Wait until it has written these words to stderr."""
         deadline = time.monotonic() + 30
@@ -62,3 +74,13 @@ class Capably:
         """SIGKILL, if it has not ended."""
         self.popen.kill()
         self.popen.wait()
+
+
+@contextmanager
+def ready(folder: Path, *arguments: str | Path) -> Iterator[Capably]:
+    """A command that has started, and that is stopped when the context is left."""
+    process = Capably.start(folder, *arguments)
+    try:
+        yield process.until("ready")
+    finally:
+        process.stop()

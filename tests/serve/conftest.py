@@ -95,8 +95,7 @@ class Process(Capably):
 
     @property
     def served(self) -> Served:
-        rest = self.urls[REST].rpartition(":")[2]
-        return Served(int(rest), self.urls[MCP], self.popen.terminate)
+        return Served(self.port(REST), self.urls[MCP], self.popen.terminate)
 
 
 Start = Callable[..., Process]

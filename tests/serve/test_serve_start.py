@@ -125,7 +125,7 @@ def test_several_documents_are_served_at_once(
     process = start("serve", *given["arguments"], other, *more, env=given["env"], ready=True)
     assert len(process.urls) == 4
     for namespace in (REST, "aimlapi-threads-other-rest"):
-        assert ask(process.urls[namespace].removeprefix("http://"), "GET", RUNS).status == 200
+        assert ask(process.port(namespace), "GET", RUNS).status == 200
     assert len(upstream.requests) == 2
     assert process.stop() == 0
 

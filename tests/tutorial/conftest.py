@@ -15,7 +15,7 @@ import mcp_types
 import pytest
 from mcp.client.streamable_http import streamable_http_client
 from tests.asking import Answer, ask
-from tests.processes import Capably
+from tests.processes import ready
 
 MCP_TOKEN = "sk-mcp-YYYYYYYYYYYY"
 TUTORIAL = Path(__file__).parents[2] / ".." / "shared" / "tutorial"
@@ -26,22 +26,12 @@ NAMESPACES = ("shipyard-tools", "shipyard-api", "shipyard-skills")
 
 
 @contextmanager
-def process(folder: Path, *arguments: str | Path) -> Iterator[str]:
-    """A `capably` that is ready; gives what it printed so far."""
-    running = Capably.start(folder, *arguments)
-    try:
-        yield running.until("ready").stderr
-    finally:
-        running.stop()
-
-
-@contextmanager
 def _mocks(folder: Path, *files: Path, **expected: str) -> Iterator[list[str]]:
     """Mocks of OpenAPI files; gives their URLs. They are strict when they expect something."""
     demands = [part for name, value in expected.items() for part in ("--expect", f"{name}={value}")]
     options = ["--strict", *demands] if expected else []
-    with process(folder, "mock", *files, "--port", "0", *options) as printed:
-        yield re.findall(r"http://127\.0\.0\.1:\d+\S*", printed)
+    with ready(folder, "mock", *files, "--port", "0", *options) as process:
+        yield re.findall(r"http://127\.0\.0\.1:\d+\S*", process.stderr)
 
 
 @dataclass(frozen=True)
@@ -101,8 +91,8 @@ def _serving(
     """A document that is served on free ports of loopback, in front of these upstreams."""
     ports = [part for name in namespaces for part in ("--port", f"{name}=0")]
     given = [part for name, url in upstreams.items() for part in ("--upstream", f"{name}={url}")]
-    with process(folder, "serve", document, "--strict", "--host", "127.0.0.1", *ports, *given) as printed:
-        rows = re.findall(r"^(rest|mcp|skill) +\S+ +(http://\S+)", printed, re.MULTILINE)
+    with ready(folder, "serve", document, "--strict", "--host", "127.0.0.1", *ports, *given) as process:
+        rows = re.findall(r"^(rest|mcp|skill) +\S+ +(http://\S+)", process.stderr, re.MULTILINE)
         yield Served(dict(rows), token)
 
 
