@@ -1,5 +1,6 @@
 """`capably` as a process of its own, and what it has written so far."""
 
+import os
 import re
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from typing import Self
 from urllib.parse import urlsplit
 
 CAPABLY = Path(sys.executable).with_name("capably")
+SHELL = {"PATH": f"{CAPABLY.parent}{os.pathsep}{os.environ['PATH']}"}
+"""The environment of a shell that finds `capably`."""
 
 
 @dataclass(frozen=True)
@@ -84,3 +87,10 @@ def ready(folder: Path, *arguments: str | Path) -> Iterator[Capably]:
         yield process.until("ready")
     finally:
         process.stop()
+
+
+def typed(line: str, folder: Path, environ: Mapping[str, str] = SHELL) -> str:
+    """What a shell prints when a line of a page is typed."""
+    command = ["bash", "-c", line]
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=30, check=False)
+    return done.stdout + done.stderr
