@@ -10,11 +10,10 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from tests.processes import CAPABLY
 
-CAPABLY = Path(sys.executable).with_name("capably")
 PORTS = (
     "--port",
     "aimlapi-threads-runs-rest=0",

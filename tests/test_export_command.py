@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from tests.processes import CAPABLY
 
 from capably.capabilities import THREADS_RUNS
 from capably.cli import main
@@ -163,7 +163,7 @@ def test_a_file_that_cannot_be_written_is_told(export: Export, tmp_path: Path) -
 
 
 def test_the_command_by_itself() -> None:
-    command = [str(Path(sys.executable).with_name("capably")), "export", "openapi", str(THREADS_RUNS)]
+    command = [str(CAPABLY), "export", "openapi", str(THREADS_RUNS)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert yaml.safe_load(done.stdout)["openapi"] == "3.1.1"
 

@@ -1,16 +1,15 @@
 """The page for beginners is followed as it stands: files are saved, servers started, commands typed."""
 
-import os
 import re
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests.processes import SHELL, typed
 from tests.test_readme import steps
 
 PAGE = (Path(__file__).parents[1] / "docs" / "first-document.md").read_text(encoding="utf-8")
@@ -53,17 +52,12 @@ class Reader:
             name, _, value = command.removeprefix("export ").partition("=")
             self.environ[name] = value
             return ""
-        arguments = ["bash", "-c", self.at_free_ports(command)]
-        done = subprocess.run(
-            arguments, cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=30, check=False
-        )
-        return done.stdout + done.stderr
+        return typed(self.at_free_ports(command), self.folder, self.environ)
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Reader]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    reader = Reader(tmp_path, dict(zip(PORTS, free_ports(), strict=True)), {"PATH": path})
+    reader = Reader(tmp_path, dict(zip(PORTS, free_ports(), strict=True)), dict(SHELL))
     yield reader
     for server in reader.servers:
         server.terminate()

@@ -1,13 +1,11 @@
 """The README's examples are run as they stand."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.processes import typed
 
 from capably.capabilities import THREADS_RUNS
 
@@ -24,18 +22,8 @@ def steps(block: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("block", BLOCKS, ids=[steps(block)[-1][0][:40] for block in BLOCKS])
 def test_an_example_of_the_readme_prints_what_the_readme_shows(block: str, tmp_path: Path) -> None:
     shutil.copy(THREADS_RUNS, tmp_path / "threads-runs.yaml")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for command, shown in steps(block):
-        done = subprocess.run(
-            ["bash", "-c", command],  # noqa: S607 -- the README is written for a shell
-            cwd=tmp_path,
-            env={"PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert done.stdout + done.stderr == shown
+        assert typed(command, tmp_path) == shown
 
 
 def test_the_readme_has_examples() -> None:

@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from tests.processes import CAPABLY
 
 from capably.capabilities import THREADS_RUNS
 from capably.model.schema import document_schema
@@ -31,7 +31,7 @@ def read(path: Path) -> Any:
 
 
 def test_the_command_prints_the_schema() -> None:
-    command = [str(Path(sys.executable).with_name("capably")), "schema"]
+    command = [str(CAPABLY), "schema"]
     assert json.loads(subprocess.run(command, capture_output=True, check=True).stdout) == document_schema()
 
 

@@ -1,10 +1,9 @@
 """The examples of docs/testing-documents.md are run as they stand."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.processes import typed
 
 PAGE = (Path(__file__).parents[1] / "docs" / "testing-documents.md").read_text(encoding="utf-8")
 FILES = re.findall(r"^`([a-z.]+)`[^\n]*:\n\n```yaml\n(.*?)```", PAGE, re.DOTALL | re.MULTILINE)
@@ -20,15 +19,5 @@ def test_the_commands_of_the_page_print_what_it_shows(tmp_path: Path) -> None:
     assert len(COMMANDS) == 2
     for name, text in FILES:
         (tmp_path / name).write_text(text, encoding="utf-8")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for command, shown in COMMANDS:
-        done = subprocess.run(
-            ["bash", "-c", command],  # noqa: S607 -- the page is written for a shell
-            cwd=tmp_path,
-            env={"PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-        assert without_times(done.stdout + done.stderr) == without_times(shown)
+        assert without_times(typed(command, tmp_path)) == without_times(shown)

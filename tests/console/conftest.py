@@ -1,12 +1,10 @@
 """A console in front of real documents, and a browser that looks at it."""
 
 import asyncio
-import http.client
 import json
 import shutil
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +12,11 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+from tests.asking import Answer, ask
+from tests.serving import Serving, serving
 
-from capably.app import Service, open_documents
+from capably.app import Service
 from capably.capabilities import THREADS_RUNS
-from capably.plan.operation import Kind
 from capably.plan.variables import Given
 from capably.settings import ControlSettings, Settings
 
@@ -30,48 +29,27 @@ REST, MCP = "aimlapi-threads-runs-rest", "aimlapi-threads-runs-mcp"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the console answered; header names in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def lines(self) -> list[Any]:
-        return [json.loads(line) for line in self.body.splitlines()]
-
-
-@dataclass(frozen=True)
 class Shown:
     """A console that runs, and the process it shows."""
 
     url: str
-    service: Service
-    loop: asyncio.AbstractEventLoop
+    process: Serving
+
+    @property
+    def service(self) -> Service:
+        return self.process.service
 
     def ask(self, path: str, body: Any = None, *, method: str = "", headers: Mapping[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=20)
-        sent = {"content-type": "application/json"} if body is not None else {}
-        data = json.dumps(body).encode() if body is not None else None
-        try:
-            connection.request(method or ("POST" if data else "GET"), path, data, sent | dict(headers or {}))
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+        return ask(urlsplit(self.url).netloc, method or ("POST" if body is not None else "GET"), path, body, headers)
 
     def tried(self, server: str, operation: str, inputs: Mapping[str, Any]) -> list[Any]:
         """The events of a call."""
-        return self.ask("/console/try", {"server": server, "operation": operation, "inputs": inputs}).lines
+        told = self.ask("/console/try", {"server": server, "operation": operation, "inputs": inputs})
+        return [json.loads(line) for line in told.body.splitlines()]
 
     def run(self, work: Any) -> Any:
         """Do something in the loop of the process."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(work, self.process.loop).result(20)
 
     def call(self, server: str, key: str) -> str:
         """The address of the page of an operation."""
@@ -79,40 +57,6 @@ class Shown:
 
 
 Show = Callable[..., Shown]
-
-
-@contextmanager
-def shown(files: list[Path], settings: Settings) -> Iterator[Shown]:
-    loop, ready, over = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-    found: list[Shown] = []
-    broken: list[BaseException] = []
-
-    async def serve() -> None:
-        async with Service(await open_documents(files, settings), settings) as service:
-            url = next(item.url for item in service.listeners if item.kind is Kind.CONTROL)
-            found.append(Shown(f"{url}/", service, loop))
-            ready.set()
-            await over.wait()
-
-    def work() -> None:
-        try:
-            loop.run_until_complete(serve())
-        except BaseException as problem:  # noqa: BLE001 -- told to the test, which waits
-            broken.append(problem)
-        finally:
-            ready.set()
-            loop.close()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert ready.wait(20)
-    if broken:
-        raise broken[0]
-    try:
-        yield found[0]
-    finally:
-        loop.call_soon_threadsafe(over.set)
-        thread.join(20)
 
 
 @pytest.fixture
@@ -125,7 +69,8 @@ def show(upstream: "Upstream", key: str) -> Iterator[Show]:
             ports = {REST: 0, MCP: 0} if not files else {}
             control = ControlSettings(0, token=token)
             settings = Settings(given=Given(sets=values | sets), ports=ports, control=control, drain_s=1.0)
-            return stack.enter_context(shown(list(files) or [THREADS_RUNS], settings))
+            running = stack.enter_context(serving(settings, *files or [THREADS_RUNS]))
+            return Shown(f"{running.by_kind['control'].url}/", running)
 
         yield show
 

@@ -3,10 +3,6 @@
 import http.client
 import json
 import os
-import re
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +12,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+from tests.asking import ask
+from tests.processes import Capably
 
 from capably.app import Service, open_documents
 from capably.plan.operation import Kind
@@ -132,7 +130,7 @@ async def control(tmp_path: Path) -> AsyncIterator[Control]:
             document = tmp_path / "fleet.yaml"
             document.write_text(written(declared), encoding="utf-8")
             asked = ControlSettings(0, None, token) if declared is None else None
-            given = Given(environ={"FLEET_KEY": "topsecret-0123", "TOKEN": "let-me-in"})
+            given = Given(environ=ENVIRON)
             chosen = replace(Settings(given=given, control=asked, drain_s=1.0), **settings)
             service = Service(await open_documents([document], chosen), chosen)
             return Controlled(await stack.enter_async_context(service), session, document)
@@ -140,21 +138,15 @@ async def control(tmp_path: Path) -> AsyncIterator[Control]:
         yield serve
 
 
-CAPABLY = Path(sys.executable).with_name("capably")
 ENVIRON = {"FLEET_KEY": "topsecret-0123", "TOKEN": "let-me-in"}
 
 
-@dataclass(frozen=True)
-class Process:
+class Process(Capably):
     """`capably serve` as its own process."""
 
-    popen: "subprocess.Popen[bytes]"
-    told: Path
-    document: Path
-
     @property
-    def urls(self) -> dict[str, str]:
-        return dict(re.findall(r"^(?:rest|control) +(\S+) +(http://\S+)", self.told.read_text(), re.MULTILINE))
+    def document(self) -> Path:
+        return self.files[0].with_name("fleet.yaml")
 
     @property
     def control(self) -> str:
@@ -162,14 +154,8 @@ class Process:
 
     def ask(self, method: str, server: str, path: str, body: Any = None, **headers: str) -> tuple[int, bytes]:
         """Status and body of one request, over a connection of its own."""
-        connection = http.client.HTTPConnection(urlsplit(self.urls[server]).netloc, timeout=20)
-        sent = {**headers, **({} if body is None else {"content-type": "application/json"})}
-        try:
-            connection.request(method, path, None if body is None else json.dumps(body), sent)
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
+        answer = ask(urlsplit(self.urls[server]).netloc, method, path, body, headers)
+        return answer.status, answer.body
 
     @contextmanager
     def following(self, path: str) -> "Iterator[Iterator[Any]]":
@@ -196,21 +182,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     (tmp_path / "a.js").write_text("result = 41 + 1", encoding="utf-8")
 
     def start(control: dict[str, Any] | None = None, *arguments: str) -> Process:
-        document, told = tmp_path / "fleet.yaml", tmp_path / "stderr"
+        document = tmp_path / "fleet.yaml"
         document.write_text(written(control), encoding="utf-8")
-        command = [str(CAPABLY), "serve", str(document), *arguments]
-        with told.open("wb") as stderr:
-            popen = subprocess.Popen(command, stderr=stderr, env={**os.environ, **ENVIRON}, cwd=tmp_path)
-        process = Process(popen, told, document)
+        process = Process.start(tmp_path, "serve", document, *arguments, env=os.environ | ENVIRON)
         started.append(process)
-        deadline = time.monotonic() + 30
-        while "ready" not in told.read_text():
-            assert popen.poll() is None, told.read_text()
-            assert time.monotonic() < deadline, told.read_text()
-            time.sleep(0.02)
-        return process
+        return process.until("ready")
 
     yield start
     for process in started:
-        process.popen.terminate()
-        assert process.popen.wait(20) == 0
+        assert process.stop() == 0

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from tests.control.conftest import CAPABLY, ENVIRON, Serve, written
+from tests.control.conftest import ENVIRON, Serve, written
+from tests.processes import CAPABLY
 
 from capably.cli.main import main
 
@@ -162,7 +163,7 @@ def test_documents_are_reloaded_from_the_command_line(serve: Serve, run: Run) ->
 def test_a_process_without_a_declared_control_server_gets_one(serve: Serve, run: Run) -> None:
     process = serve(None, "--control", "0")
     assert run("health", "--control", process.control).code == 0
-    shown = re.findall(r"^control +control +\S+ +(.*)$", process.told.read_text(), re.MULTILINE)
+    shown = re.findall(r"^control +control +\S+ +(.*)$", process.stderr, re.MULTILINE)
     assert shown == ["console, health, status, metrics, traces, logs, scripting, config"]
 
 

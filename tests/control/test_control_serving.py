@@ -7,13 +7,14 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 from tests.control.conftest import written
+from tests.upstreams import Quiet, answering
 
 from capably.cli.main import main
 from capably.plan.operation import CertificateFiles
@@ -30,30 +31,20 @@ class _Slow(ThreadingHTTPServer):
         self.asked, self.let_go = threading.Event(), threading.Event()
 
 
-class _Held(BaseHTTPRequestHandler):
+class _Held(Quiet):
     server: _Slow
 
     def do_PUT(self) -> None:
         self.server.asked.set()
         self.server.let_go.wait(20)
-        self.send_response(200)
-        self.send_header("content-length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_arguments: object) -> None:
-        """Say nothing."""
+        self.tell(200, {})
 
 
 @pytest.fixture
 def slow() -> Iterator[_Slow]:
-    with _Slow() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with answering(_Slow()) as server:
         yield server
         server.let_go.set()
-        server.shutdown()
-        thread.join()
 
 
 def test_while_open_requests_end_it_tells_that_no_more_are_wanted(serve: "Serve", slow: _Slow) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.control.conftest import CAPABLY, written
+from tests.control.conftest import written
+from tests.processes import CAPABLY
 
 if TYPE_CHECKING:
     from tests.control.conftest import Process, Serve

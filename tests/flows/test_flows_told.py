@@ -2,12 +2,12 @@
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.upstreams import Quiet, answering
 
 from capably.cli import main
 
@@ -47,30 +47,18 @@ capability:
 Run = Callable[..., tuple[int, str, str]]
 
 
-class Ships(BaseHTTPRequestHandler):
+class Ships(Quiet):
     """One ship and who sails it; every other ship is unknown."""
 
     def do_GET(self) -> None:
         found = {"/ships/7": {"imo": "7", "crewIds": ["c1"]}, "/crew": [{"id": "c1", "name": "Ada"}]}.get(self.path)
-        body = json.dumps({"error": "no such ship"} if found is None else found).encode()
-        self.send_response(404 if found is None else 200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        self.tell(404, {"error": "no such ship"}) if found is None else self.tell(200, found)
 
 
 @pytest.fixture
 def base() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ships) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Ships)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,22 +1,19 @@
 """An upstream that is nothing but sockets and `http.server`, and forwards in front of it."""
 
-import asyncio
-import contextlib
 import http.client
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.serving import serving
+from tests.upstreams import Quiet, answering
 
-from capably.app import open_documents, running
 from capably.examine import Examined, examine
-from capably.loop import _loop_factory
 from capably.plan.variables import Given
 from capably.servers.http import Limits
 from capably.settings import Settings
@@ -39,7 +36,7 @@ class Seen:
         return dict(self.headers)
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     """Keeps what comes in and lets a test answer."""
 
     protocol_version = "HTTP/1.1"
@@ -75,9 +72,6 @@ class Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):
             self.server.upstream.take(self)
 
-    def log_message(self, *_arguments: Any) -> None:
-        pass
-
 
 @dataclass
 class Upstream:
@@ -111,24 +105,11 @@ class _Server(ThreadingHTTPServer):
     upstream: Upstream
 
 
-@contextlib.contextmanager
-def an_upstream() -> Iterator[Upstream]:
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server.upstream
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 @pytest.fixture(scope="session")
 def started() -> Iterator[Upstream]:
-    with an_upstream() as upstream:
-        yield upstream
+    with answering(_Server(("127.0.0.1", 0), Handler)) as server:
+        server.upstream = Upstream(f"http://127.0.0.1:{server.server_address[1]}")
+        yield server.upstream
 
 
 @pytest.fixture
@@ -198,40 +179,6 @@ def document(
 UP = {"name": "ships", "path": "/ships", "operations": [{"name": "list", "method": "GET"}]}
 
 
-@contextlib.contextmanager
-def serving(file: Path, settings: Settings) -> Iterator[Served]:
-    """Serve a document in a thread, on a free port."""
-    started, ended = threading.Event(), asyncio.Event()
-    ports: list[int] = []
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with running(await open_documents([file], settings), settings) as listeners:
-            ports.append(listeners[0].port)
-            started.set()
-            await ended.wait()
-
-    def run() -> None:
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(main())
-        finally:
-            started.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert started.wait(10)
-        assert ports, "the server did not start"
-        yield Served(ports[0])
-    finally:
-        for loop in loops:
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(ended.set)
-        thread.join()
-
-
 Serve = Callable[..., Served]
 
 
@@ -250,7 +197,7 @@ def serve(tmp_path: Path, upstream: Upstream) -> Iterator[Serve]:
                 limits=Limits(body_bytes=body_bytes),
                 drain_s=1,
             )
-            return stack.enter_context(serving(file, settings))
+            return Served(stack.enter_context(serving(settings, file)).by_kind["rest"].port)
 
         yield start
 
@@ -259,8 +206,8 @@ def serve(tmp_path: Path, upstream: Upstream) -> Iterator[Serve]:
 def plain(tmp_path_factory: pytest.TempPathFactory, started: Upstream) -> Iterator[Served]:
     file = tmp_path_factory.mktemp("plain") / "forward.yaml"
     file.write_text(json.dumps(document(f"{started.address}/v1")), encoding="utf-8")
-    with serving(file, Settings(drain_s=1)) as served:
-        yield served
+    with serving(Settings(drain_s=1), file) as running:
+        yield Served(running.by_kind["rest"].port)
 
 
 @pytest.fixture

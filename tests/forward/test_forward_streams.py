@@ -1,11 +1,7 @@
 """Bodies of any size pass a forward without being kept: memory stays flat, and who reads sets the pace of others."""
 
 import json
-import os
-import re
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import Capably, ready
 
 if sys.platform != "linux":  # pragma: no cover -- memory is read from /proc
     pytest.skip("memory is read from /proc", allow_module_level=True)
@@ -25,47 +22,20 @@ MOST = 24 * MIB
 """More than buffers and sockets take, far less than a body."""
 
 
-class Capably:
-    """`capably serve` as its own process."""
-
-    def __init__(self, popen: "subprocess.Popen[bytes]", log: Path) -> None:
-        self.popen = popen
-        self._log = log
-        deadline = time.monotonic() + 20
-        while "ready" not in (text := log.read_text(encoding="utf-8")):
-            assert time.monotonic() < deadline, text
-            time.sleep(0.02)
-        match = re.search(r"http://127\.0\.0\.1:(\d+)", text)
-        assert match is not None
-        self.port = int(match[1])
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
-
-    def memory(self, what: str) -> int:
-        """`VmRSS`, what it has now, or `VmHWM`, the most it ever had."""
-        status = Path(f"/proc/{self.popen.pid}/status").read_text(encoding="ascii")
-        match = re.search(rf"{what}:\s+(\d+) kB", status)
-        assert match is not None
-        return int(match[1]) * 1024
+def connected(process: Capably) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", process.port("web")), timeout=30)
 
 
 @pytest.fixture
 def process(tmp_path: Path, upstream: Any) -> Iterator[Capably]:
-    file, log = tmp_path / "forward.yaml", tmp_path / "log"
+    file = tmp_path / "forward.yaml"
     consumed = {"namespace": "up", "baseUri": upstream.address}
     resource = {"path": "/{path}", "forward": {"targetNamespace": "up"}}
     rest = {"type": "rest", "namespace": "web", "port": 0, "resources": [resource]}
     text = {"ikanos": "1.0.0-beta4", "capability": {"consumes": [consumed], "exposes": [rest]}}
     file.write_text(json.dumps(text), encoding="utf-8")
-    command = [str(Path(sys.executable).with_name("capably")), "serve", str(file)]
-    with log.open("wb") as out:
-        popen = subprocess.Popen(command, stdout=out, stderr=out, env=dict(os.environ))
-    try:
-        yield Capably(popen, log)
-    finally:
-        popen.send_signal(signal.SIGTERM)
-        popen.wait(20)
+    with ready(tmp_path, "serve", file) as process:
+        yield process
 
 
 def test_a_large_body_goes_up_and_down_in_flat_memory(process: Capably, upstream: Any) -> None:
@@ -83,7 +53,7 @@ def test_a_large_body_goes_up_and_down_in_flat_memory(process: Capably, upstream
 
     upstream.act = swallow_and_pour
     before = process.memory("VmRSS")
-    with closing(process.connect()) as caller:
+    with closing(connected(process)) as caller:
         caller.sendall(f"PUT /file HTTP/1.1\r\nHost: localhost\r\nContent-Length: {SIZE}\r\n\r\n".encode())
         for _ in range(SIZE // MIB):
             caller.sendall(PIECE)
@@ -125,10 +95,10 @@ def test_who_reads_slowly_makes_the_other_side_wait(process: Capably, upstream: 
             time.sleep(1.5)  # reads nothing
 
     upstream.act = act
-    with closing(process.connect()) as caller:
+    with closing(connected(process)) as caller:
         _ask(caller, "PUT", SIZE)
         assert _pushed(caller) < MOST
-    with closing(process.connect()) as caller:
+    with closing(connected(process)) as caller:
         _ask(caller, "GET", 0)
         deadline = time.monotonic() + 10
         while not taken:

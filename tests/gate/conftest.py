@@ -1,19 +1,17 @@
 """An authorization server on loopback, and documents whose servers ask for its tokens."""
 
-import asyncio
 import base64
 import hashlib
 import http.client
 import json
 import secrets
-import threading
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -22,8 +20,9 @@ import pytest
 from joserfc import jwt
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
+from tests.serving import serving
+from tests.upstreams import Quiet, answering
 
-from capably.app import Listener, open_documents, running
 from capably.plan.variables import Given
 from capably.settings import Settings
 
@@ -153,7 +152,7 @@ def authority(first_key: Key) -> Iterator[AuthorizationServer]:
     """An authorization server that runs."""
     state = AuthorizationServer([first_key])
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             self.reply(b"")
 
@@ -162,25 +161,11 @@ def authority(first_key: Key) -> Iterator[AuthorizationServer]:
 
         def reply(self, body: bytes) -> None:
             authorization = self.headers.get("Authorization", "")
-            status, value = state.answer(self.command, self.path, body, authorization)
-            data = json.dumps(value).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.tell(*state.answer(self.command, self.path, body, authorization))
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    state.issuer = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield state
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        state.issuer = f"http://127.0.0.1:{server.server_address[1]}"
+        yield state
 
 
 DOCUMENT = """\
@@ -266,29 +251,8 @@ def serve(tmp_path: Path) -> Serve:
     def serve(block: Mapping[str, Any] | None = None, text: str = DOCUMENT, **options: Any) -> Iterator[Doors]:
         path = tmp_path / f"{secrets.token_hex(4)}.yaml"
         path.write_text(text.replace("BLOCK", json.dumps(block)), encoding="utf-8")
-        found: list[Listener] = []
-        started = threading.Event()
-        ends: list[Callable[[], object]] = []
-
-        async def main() -> None:
-            ended = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            ends.append(lambda: loop.call_soon_threadsafe(ended.set))
-            settings = Settings(given=Given(environ=ENVIRON), **options)
-            async with running(await open_documents([path], settings), settings) as listeners:
-                found.extend(listeners)
-                started.set()
-                await ended.wait()
-
-        thread = threading.Thread(target=lambda: asyncio.run(main()))
-        thread.start()
-        try:
-            assert started.wait(10)
-            yield Doors({item.plan.kind.value: item.port for item in found})
-        finally:
-            for end in ends:
-                end()
-            thread.join()
+        with serving(Settings(given=Given(environ=ENVIRON), **options), path) as running:
+            yield Doors({kind: server.port for kind, server in running.by_kind.items()})
 
     return serve
 

@@ -1,17 +1,15 @@
 """Servers whose document says who may call them."""
 
-import asyncio
-import http.client
 import json
-import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.asking import ask
+from tests.serving import serving
 
-from capably.app import Listener, open_documents, running
 from capably.examine import examine
 from capably.plan.variables import Given
 from capably.settings import Settings
@@ -58,35 +56,16 @@ def write(tmp_path: Path) -> Write:
 @contextmanager
 def served(path: Path) -> Iterator[dict[str, int]]:
     """The document, served in a thread; the ports by kind."""
-    found: list[Listener] = []
-    started = threading.Event()
-    ends: list[Callable[[], object]] = []
-
-    async def main() -> None:
-        ended = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        ends.append(lambda: loop.call_soon_threadsafe(ended.set))
-        settings = Settings(given=Given(environ={"DOOR": "op€n"}))
-        async with running(await open_documents([path], settings), settings) as listeners:
-            found.extend(listeners)
-            started.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    assert started.wait(10)
-    yield {item.plan.kind.value: item.port for item in found}
-    ends[0]()
-    thread.join()
+    with serving(Settings(given=Given(environ={"DOOR": "op€n"})), path) as running:
+        yield {kind: server.port for kind, server in running.by_kind.items()}
 
 
-def ask(port: int, path: str, headers: dict[str, str], method: str = "GET", body: str | None = None) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, path, body, {name: value.encode() for name, value in headers.items()})
-    response = connection.getresponse()
-    challenge = response.headers.get("www-authenticate", "")
-    connection.close()
-    return response.status, challenge
+def told(
+    port: int, path: str, headers: dict[str, str], method: str = "GET", body: str | None = None
+) -> tuple[int, str]:
+    """Status and challenge."""
+    answer = ask(port, method, path, body, {name: value.encode() for name, value in headers.items()})
+    return answer.status, answer.headers.get("www-authenticate", "")
 
 
 BASIC_RIGHT = "Basic " + b64encode("ann:op€n".encode()).decode()
@@ -112,23 +91,23 @@ def test_only_callers_with_the_right_credentials_get_in(
     message = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
     with served(write(block)) as ports:
         for headers in ({}, wrong):
-            assert ask(ports["rest"], "/things", headers) == (401, challenge)
-            assert ask(ports["mcp"], "/mcp", headers, "POST", message) == (401, challenge)
-        assert ask(ports["rest"], "/things", right)[0] == 502  # let in: the upstream is not there
+            assert told(ports["rest"], "/things", headers) == (401, challenge)
+            assert told(ports["mcp"], "/mcp", headers, "POST", message) == (401, challenge)
+        assert told(ports["rest"], "/things", right)[0] == 502  # let in: the upstream is not there
         sent = right | {"Content-Type": "application/json"}
-        assert ask(ports["mcp"], "/mcp", sent, "POST", message)[0] == 200
+        assert told(ports["mcp"], "/mcp", sent, "POST", message)[0] == 200
 
 
 def test_a_key_in_the_query_opens_too(write: Write) -> None:
     with served(write(QUERY_KEY)) as ports:
-        assert ask(ports["rest"], "/things", {})[0] == 401
-        assert ask(ports["rest"], "/things?door=shut", {})[0] == 401
-        assert ask(ports["rest"], "/things?door=op%E2%82%ACn", {})[0] == 502
+        assert told(ports["rest"], "/things", {})[0] == 401
+        assert told(ports["rest"], "/things?door=shut", {})[0] == 401
+        assert told(ports["rest"], "/things?door=op%E2%82%ACn", {})[0] == 502
 
 
 def test_a_closed_server_tells_strangers_nothing_of_its_routes(write: Write) -> None:
     with served(write(BEARER)) as ports:
-        assert ask(ports["rest"], "/no-such-path", {})[0] == 401
+        assert told(ports["rest"], "/no-such-path", {})[0] == 401
 
 
 @pytest.mark.parametrize(

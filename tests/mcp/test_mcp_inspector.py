@@ -4,19 +4,18 @@ import asyncio
 import json
 import os
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import CAPABLY
 
 ROOT = Path(__file__).parents[2]
 MODULES = ROOT / "build" / "conformance" / "node_modules"
 INSPECTOR = MODULES / ".bin" / "mcp-inspector"
 DOCUMENT = ROOT / "tests" / "conformance" / "everything.yaml"
-CAPABLY = str(Path(sys.executable).with_name("capably"))
 
 pytestmark = pytest.mark.skipif(not INSPECTOR.exists(), reason="`make conformance` installs the inspector")
 
@@ -41,7 +40,7 @@ async def _inspect(home: Path, *arguments: str) -> Any:
 async def _served() -> AsyncIterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [CAPABLY, "serve", str(DOCUMENT), "--port", f"everything={port}"]
+    command = [str(CAPABLY), "serve", str(DOCUMENT), "--port", f"everything={port}"]
     process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     try:
         assert process.stderr is not None
@@ -54,7 +53,7 @@ async def _served() -> AsyncIterator[str]:
 
 
 async def test_the_inspector_lists_and_calls_over_stdio(tmp_path: Path) -> None:
-    server = [CAPABLY, "serve", "--stdio", str(DOCUMENT)]
+    server = [str(CAPABLY), "serve", "--stdio", str(DOCUMENT)]
     listed = await _inspect(tmp_path, *server, "--method", "tools/list")
     assert "test_simple_text" in [tool["name"] for tool in listed["tools"]]
     called = await _inspect(tmp_path, *server, "--method", "tools/call", "--tool-name", "test_simple_text")

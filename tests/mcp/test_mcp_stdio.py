@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import mcp
 import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from tests.processes import CAPABLY
 
 from capably.plan.caller import Ability, Caller, Question
 from capably.plan.operation import Inputs, Operation, ServerPlan
@@ -20,7 +20,6 @@ from capably.servers.mcp_changes import Change
 from capably.servers.mcp_protocol import Protocol
 from capably.servers.mcp_stdio import Connection
 
-CAPABLY = str(Path(sys.executable).with_name("capably"))
 META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {},
@@ -64,7 +63,7 @@ def document(tmp_path: Path) -> Path:
 async def test_the_official_client_calls_a_tool_over_stdio(
     document: Path, arguments: list[str], mode: str, version: str
 ) -> None:
-    server = StdioServerParameters(command=CAPABLY, args=[*arguments, str(document)])
+    server = StdioServerParameters(command=str(CAPABLY), args=[*arguments, str(document)])
     async with mcp.Client(stdio_client(server), mode=mode) as client:
         assert client.protocol_version == version
         result = await client.call_tool("hello", {"who": "Ada"})
@@ -74,7 +73,7 @@ async def test_the_official_client_calls_a_tool_over_stdio(
 async def _run(document: Path, given: bytes, *options: str) -> tuple[int | None, list[Any], str]:
     """What a process that is given all at once says: exit code, messages, and what is on standard error."""
     process = await asyncio.create_subprocess_exec(
-        CAPABLY,
+        str(CAPABLY),
         "serve",
         *options,
         str(document),

@@ -1,45 +1,27 @@
 """`capably mock` as a process, and its page, which is run as it stands."""
 
-import http.client
 import json
 import re
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.asking import ask
+from tests.processes import Capably
 
-CAPABLY = Path(sys.executable).with_name("capably")
 PAGE = (Path(__file__).parents[2] / "docs" / "mock.md").read_text(encoding="utf-8")
 DOCUMENT = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)[0]
 BLOCKS = re.findall(r"With `capably mock ([^`]*)`[^`]*```console\n(.*?)```", PAGE, re.DOTALL)
 
 
-@dataclass
-class Process:
+class Process(Capably):
     """A mock that runs."""
-
-    popen: subprocess.Popen[bytes]
-    log: Path
-
-    @property
-    def stderr(self) -> str:
-        return self.log.read_text(encoding="utf-8")
 
     @property
     def ports(self) -> list[int]:
         return [int(port) for port in re.findall(r"http://127\.0\.0\.1:(\d+)", self.stderr)]
-
-    def until(self, text: str) -> "Process":
-        deadline = time.monotonic() + 20
-        while text not in self.stderr and self.popen.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert text in self.stderr, self.stderr
-        return self
 
 
 Start = Callable[..., Process]
@@ -51,17 +33,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     processes: list[Process] = []
 
     def start(*arguments: str) -> Process:
-        log = tmp_path / f"log-{len(processes)}"
-        with log.open("wb") as stream:
-            popen = subprocess.Popen([CAPABLY, "mock", *arguments], stderr=stream, stdout=stream, cwd=tmp_path)
-        processes.append(Process(popen, log))
+        processes.append(Process.start(tmp_path, "mock", *arguments))
         return processes[-1]
 
     yield start
     for process in processes:
-        if process.popen.poll() is None:
-            process.popen.kill()
-        process.popen.wait()
+        process.kill()
 
 
 @pytest.mark.parametrize(("command", "block"), BLOCKS, ids=[command for command, _block in BLOCKS])
@@ -90,19 +67,10 @@ def test_a_mock_tells_where_it_is_and_stops_when_asked(start: Start) -> None:
     assert running.stderr.endswith("stopping: open requests may end\n")
 
 
-def ask(port: int, path: str, method: str = "GET", **headers: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request(method, path, headers=headers)
-    response = connection.getresponse()
-    body = response.read()
-    connection.close()
-    return response.status, body
-
-
 def test_requests_are_logged_without_colour_in_a_file(start: Start) -> None:
     running = start("ships.yaml", "--port", "0").until("ready")
-    assert ask(running.ports[0], "/crew", Authorization="Bearer secret-credential")[0] == 200
-    assert ask(running.ports[0], "/v1/ships/%1B%5B31m?a=%1B%5B31m")[0] == 404
+    assert ask(running.ports[0], "GET", "/crew", headers={"Authorization": "Bearer secret-credential"}).status == 200
+    assert ask(running.ports[0], "GET", "/v1/ships/%1B%5B31m?a=%1B%5B31m").status == 404
     running.until("404")
     log = re.sub(r"\d+\.\d ms", "- ms", running.stderr.partition("Ctrl-C\n")[2])
     assert log == (
@@ -120,18 +88,20 @@ def test_several_files_have_a_server_each(start: Start, tmp_path: Path) -> None:
     )
     running = start("ships.yaml", "b.json", "--port", "0").until("ready")
     first, second = running.ports
-    assert (ask(first, "/crew")[0], ask(second, "/b")[0], ask(second, "/crew")[0]) == (200, 200, 404)
+    asked = ((first, "/crew"), (second, "/b"), (second, "/crew"))
+    assert [ask(port, "GET", path).status for port, path in asked] == [200, 200, 404]
 
 
 def test_head_has_the_length_and_no_body(start: Start) -> None:
     running = start("ships.yaml", "--port", "0").until("ready")
-    assert ask(running.ports[0], "/crew", "HEAD") == (200, b"")
+    answer = ask(running.ports[0], "HEAD", "/crew")
+    assert (answer.status, answer.body) == (200, b"")
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.test"}, {"Origin": "https://evil.test"}])
 def test_web_pages_of_others_are_refused(start: Start, headers: dict[str, str]) -> None:
     running = start("ships.yaml", "--port", "0").until("ready")
-    assert ask(running.ports[0], "/crew", **headers)[0] in {403, 421}
+    assert ask(running.ports[0], "GET", "/crew", headers=headers).status in {403, 421}
 
 
 @pytest.mark.parametrize(

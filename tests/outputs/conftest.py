@@ -1,30 +1,28 @@
 """A document whose operations answer; asked as a plan without sockets, or through its servers."""
 
-import asyncio
-import http.client
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.asking import Answer, ask
+from tests.serving import serving
 
-from capably.app import Listener, open_documents, running
 from capably.examine import Examined, examine
-from capably.loop import _loop_factory
 from capably.plan.effects import Call
 from capably.plan.flow import run
 from capably.plan.operation import Operation
 from capably.plan.outcome import Outcome
-from capably.plan.variables import Given
 from capably.settings import Settings
 from capably.upstream.reply import Reply
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
+
+HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
 
 
 @dataclass(frozen=True)
@@ -136,90 +134,30 @@ def mock(read: Callable[..., Document]) -> Callable[..., Document]:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a server answered."""
-
-    status: int
-    media_type: str | None
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
 class Served:
     """A document's servers, running."""
 
     ports: dict[str, int]
 
-    def rest(self, path: str, method: str = "GET", body: Any = None) -> Said:
-        data = None if body is None else json.dumps(body)
-        return self._ask(self.ports["rest"], method, path, data)
+    def rest(self, path: str, method: str = "GET", body: Any = None) -> Answer:
+        return ask(self.ports["rest"], method, path, body, HEADERS)
 
     def tool(self, **arguments: Any) -> Any:
         """The result of calling the tool `op`."""
         params = {"name": "op", "arguments": arguments}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        return self._ask(self.ports["mcp"], "POST", "/mcp", json.dumps(message)).json["result"]
-
-    def _ask(self, port: int, method: str, path: str, body: str | None) -> Said:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-        try:
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            return Said(response.status, response.getheader("content-type"), response.read())
-        finally:
-            connection.close()
-
-
-@contextmanager
-def serving(document: Path, given: Given) -> Iterator[Served]:
-    """Serve a document in a thread, on free ports."""
-    settings = Settings(given, ports={"web": 0, "agent": 0}, drain_s=1)
-    started, ended = threading.Event(), asyncio.Event()
-    found: list[Listener] = []
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with running(await open_documents([document], settings), settings) as listeners:
-            found.extend(listeners)
-            started.set()
-            await ended.wait()
-
-    def work() -> None:
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(main())
-        finally:
-            started.set()
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        assert started.wait(10)
-        assert found, "the servers did not start"
-        yield Served({item.plan.kind.value: item.port for item in found})
-    finally:
-        for loop in loops:
-            with suppress(RuntimeError):  # it has ended already
-                loop.call_soon_threadsafe(ended.set)
-        thread.join()
+        return ask(self.ports["mcp"], "POST", "/mcp", message, HEADERS).json["result"]
 
 
 @pytest.fixture
 def serve(write: Write, upstream: "Upstream") -> Iterator[Callable[..., Served]]:
     """Serves such a document in front of the upstream."""
-    open_servers = []
+    with ExitStack() as stack:
 
-    def serve(*args: Any, **kwargs: Any) -> Served:
-        servers = serving(write(*args, base=f"http://{upstream.address}", **kwargs), Given())
-        open_servers.append(servers)
-        return servers.__enter__()
+        def serve(*args: Any, **kwargs: Any) -> Served:
+            settings = Settings(ports={"web": 0, "agent": 0}, drain_s=1)
+            file = write(*args, base=f"http://{upstream.address}", **kwargs)
+            running = stack.enter_context(serving(settings, file))
+            return Served({kind: server.port for kind, server in running.by_kind.items()})
 
-    yield serve
-    for servers in open_servers:
-        servers.__exit__(None, None, None)
+        yield serve

@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mcp
 import mcp_types
 import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from tests.processes import CAPABLY
 
 if TYPE_CHECKING:
     from tests.reload.conftest import Numbers, Rewrite, Serve
@@ -85,8 +84,7 @@ async def test_the_official_client_hears_of_changed_tools_over_http(numbers: "Nu
 @EVERY_MODE
 async def test_the_official_client_hears_of_changed_tools_over_stdio(mode: str, rewrite: "Rewrite") -> None:
     file = rewrite(1)
-    command = str(Path(sys.executable).with_name("capably"))
-    server = StdioServerParameters(command=command, args=["serve", "--stdio", "--watch", str(file)])
+    server = StdioServerParameters(command=str(CAPABLY), args=["serve", "--stdio", "--watch", str(file)])
     async with hearing(stdio_client(server), mode) as (client, heard):
         assert json.loads(text(await client.call_tool("number", {})))["n0"] == 1
         rewrite(2, tools=[MORE])

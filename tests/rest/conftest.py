@@ -1,43 +1,24 @@
 """A REST server in front of the upstream, with operations of the test's own."""
 
-import asyncio
-import http.client
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.asking import Answer, ask
+from tests.serving import serving
 
-from capably.app import Listener, open_documents, running
 from capably.examine import Examined, examine
-from capably.loop import _loop_factory
 from capably.plan.operation import ServerPlan
+from capably.servers.desk import Listener
 from capably.settings import Settings
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a caller got; header names in lower case, repeated ones joined."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
 
 
 @dataclass(frozen=True)
@@ -52,21 +33,8 @@ class Served:
         return f"127.0.0.1:{self.listener.port}"
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
-        """One call; bytes and text are sent as they are, anything else as JSON."""
-        data = body if body is None or isinstance(body, bytes | str) else json.dumps(body).encode()
-        sent = {"Content-Type": "application/json"} if isinstance(body, dict | list) else {}
-        kind = http.client.HTTPConnection if self.context is None else http.client.HTTPSConnection
-        more: dict[str, Any] = {} if self.context is None else {"context": self.context}
-        connection = kind("127.0.0.1", self.listener.port, timeout=20, **more)
-        try:
-            connection.request(method, path, data, sent | dict(headers or {}))
-            response = connection.getresponse()
-            found: dict[str, str] = {}
-            for name, value in response.getheaders():
-                found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
-            return Answer(response.status, found, response.read())
-        finally:
-            connection.close()
+        """One call."""
+        return ask(self.listener.port, method, path, body, headers, tls=self.context)
 
     def get(self, path: str, **headers: str) -> Answer:
         return self.call("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
@@ -134,43 +102,6 @@ def told(tmp_path: Path) -> Callable[..., list[tuple[str, str]]]:
     return told
 
 
-@contextmanager
-def _serving(file: Path, settings: Settings, context: ssl.SSLContext | None) -> Iterator[Served]:
-    started, ended = threading.Event(), asyncio.Event()
-    found: list[Listener] = []
-    loops: list[asyncio.AbstractEventLoop] = []
-    failures: list[BaseException] = []
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with running(await open_documents([file], settings), settings) as listeners:
-            found.extend(listeners)
-            started.set()
-            await ended.wait()
-
-    def run() -> None:
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(main())
-        except BaseException as problem:  # noqa: BLE001 -- told by the test's thread
-            failures.append(problem)
-        finally:
-            started.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert started.wait(20)
-        if failures:
-            raise failures[0]
-        yield Served(found[0], context)
-    finally:
-        for loop in loops:
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(ended.set)
-        thread.join()
-
-
 @pytest.fixture
 def serve(tmp_path: Path, shared_upstream: "Upstream") -> Iterator[Serve]:
     """Serves operations in front of the upstream; keywords are keys of the server."""
@@ -182,6 +113,7 @@ def serve(tmp_path: Path, shared_upstream: "Upstream") -> Iterator[Serve]:
             document = written(*operations, base=f"http://{shared_upstream.address}", **server)
             file = tmp_path / "served.json"
             file.write_text(json.dumps(document), encoding="utf-8")
-            return stack.enter_context(_serving(file, settings or Settings(ports={"web": 0}), context))
+            running = stack.enter_context(serving(settings or Settings(ports={"web": 0}), file))
+            return Served(running.by_kind["rest"], context)
 
         yield serve

@@ -1,19 +1,15 @@
 """Large binary answers go through while they arrive; caps, headers and validators hold all the same."""
 
 import http.client
-import re
-import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from tests.processes import ready
+from tests.upstreams import Quiet, answering
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -94,7 +90,7 @@ def test_a_failure_and_a_coded_answer_are_whole(serve: Callable[..., "Served"], 
     assert (said.body == LARGE, "content-encoding" in said.headers) == (True, False)
 
 
-class _Photos(BaseHTTPRequestHandler):
+class _Photos(Quiet):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -107,48 +103,21 @@ class _Photos(BaseHTTPRequestHandler):
         for _ in range(size // MIB):
             self.wfile.write(part)
 
-    def log_message(self, *_args: Any) -> None:
-        pass
-
 
 @pytest.fixture
 def photos() -> Iterator[str]:
     """An upstream that answers 100 MiB."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Photos)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@contextmanager
-def capably(file: Path) -> Iterator[tuple[int, int]]:
-    """The port and the process of `capably serve`."""
-    command = [str(Path(sys.executable).with_name("capably")), "serve", str(file), "--port", "web=0"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
-        assert child.stderr is not None
-        try:
-            found = (re.search(r"http://127\.0\.0\.1:(\d+)", line) for line in child.stderr)
-            yield int(next(match[1] for match in found if match is not None)), child.pid
-        finally:
-            child.send_signal(signal.SIGTERM)
-            child.wait(20)
-
-
-def most_memory(process: int) -> int:
-    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), _Photos)) as server:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the most memory a process had is told by Linux")
-def test_a_hundred_megabytes_take_no_memory(photos: str, write: Callable[..., Path]) -> None:
+def test_a_hundred_megabytes_take_no_memory(photos: str, write: Callable[..., Path], tmp_path: Path) -> None:
     operation = {"consumed": {"outputRawFormat": "binary", "maxBinarySize": "200MiB"}}
-    with capably(write(operation, base=photos)) as (port, process):
-        before = most_memory(process)
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with ready(tmp_path, "serve", write(operation, base=photos), "--port", "web=0") as process:
+        before = process.memory("VmHWM")
+        with socket.create_connection(("127.0.0.1", process.port("web")), timeout=20) as connection:
             connection.sendall(b"GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
             size = sum(len(part) for part in iter(lambda: connection.recv(MIB), b""))
         assert size > 100 * MIB
-        assert most_memory(process) - before < 8 * MIB
+        assert process.memory("VmHWM") - before < 8 * MIB

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from tests.asking import Answer
     from tests.conftest import Upstream
-    from tests.rest.conftest import Answer, Served
+    from tests.rest.conftest import Served
 
 Serve = Callable[..., "Served"]
 APP = "https://app.example.com"

@@ -3,7 +3,6 @@
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.processes import CAPABLY
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -83,7 +83,7 @@ def test_operations_with_every_kind_of_input(serve: Callable[..., "Served"], ups
 def demo(tmp_path: Path) -> Iterator[str]:
     """The bundled document in front of the threads service with its offline responder."""
     ports = ["--port", f"{NAME}-rest=0", "--port", f"{NAME}-mcp=0", "--threads-port", "0", "--console-port", "0"]
-    command = [str(Path(sys.executable).with_name("capably")), "demo", "--data", str(tmp_path), *ports]
+    command = [str(CAPABLY), "demo", "--data", str(tmp_path), *ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
         assert child.stdout is not None
         try:

@@ -10,8 +10,9 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.asking import Answer
     from tests.conftest import Upstream
-    from tests.serve.conftest import Answer, Serve, Served
+    from tests.serve.conftest import Serve, Served
 
 RUNS = "/v1/threads/t1/runs"
 JSON = {"Content-Type": "application/json"}

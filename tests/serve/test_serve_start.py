@@ -1,6 +1,5 @@
 """Starting `capably serve`: what it needs, what it says, what it listens on."""
 
-import http.client
 import re
 import socket
 import time
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import mcp
 import pytest
+from tests.asking import ask
 
 if TYPE_CHECKING:
     from tests.conftest import Upstream
@@ -125,11 +125,7 @@ def test_several_documents_are_served_at_once(
     process = start("serve", *given["arguments"], other, *more, env=given["env"], ready=True)
     assert len(process.urls) == 4
     for namespace in (REST, "aimlapi-threads-other-rest"):
-        port = int(process.urls[namespace].rpartition(":")[2])
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", RUNS)
-        assert connection.getresponse().status == 200
-        connection.close()
+        assert ask(process.port(namespace), "GET", RUNS).status == 200
     assert len(upstream.requests) == 2
     assert process.stop() == 0
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from tests.asking import Answer
     from tests.conftest import Upstream
-    from tests.serve.conftest import Answer, Process, Serve, Start
+    from tests.serve.conftest import Process, Serve, Start
 
 RUNS = "/v1/threads/t1/runs"
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"

@@ -1,6 +1,5 @@
 """The trace of a caller goes with the upstream requests that are made for it."""
 
-import http.client
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.serve.conftest import Served, serving
+from tests.asking import ask
+from tests.serve.conftest import Served, served
 
 from capably.plan.trace_context import NO_TRACE, TraceContext, trace_of, trace_of_headers
 from capably.plan.variables import Given
@@ -80,8 +80,8 @@ def traced(shared_upstream: "Upstream", tmp_path_factory: pytest.TempPathFactory
     """A document whose every way in is served over REST and MCP."""
     file: Path = tmp_path_factory.mktemp("traced") / "traced.json"
     file.write_text(json.dumps(_document(shared_upstream.address)), encoding="utf-8")
-    with serving(file, Settings(Given({}, {}), ports={"web": 0, "agent": 0})) as served:
-        yield served
+    with served(file, Settings(Given({}, {}), ports={"web": 0, "agent": 0})) as running:
+        yield running
 
 
 def told(seen: "Seen") -> dict[str, str]:
@@ -97,13 +97,8 @@ def call_tool(
     """One `tools/call` as it goes over the wire."""
     params: dict[str, Any] = {"name": tool, "arguments": {}, "_meta": {**(META if modern else {}), **(meta or {})}}
     era = {"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": tool} if modern else {}
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
-    connection = http.client.HTTPConnection(urlsplit(served.mcp).netloc, timeout=20)
-    try:
-        connection.request("POST", "/mcp", body, {"Content-Type": "application/json", **era, **headers})
-        answer = json.loads(connection.getresponse().read())
-    finally:
-        connection.close()
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    answer = ask(urlsplit(served.mcp).netloc, "POST", "/mcp", message, {**era, **headers}).json
     assert answer["result"]["isError"] is False
 
 

@@ -1,6 +1,5 @@
 """`capably serve --watch`, SIGHUP and folders, as somebody at a terminal has them."""
 
-import http.client
 import json
 import os
 import re
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.asking import ask
+from tests.processes import CAPABLY
 
 from capably.settings import Settings
 from capably.sources import Sources
@@ -39,13 +40,7 @@ def write(file: Path, *servers: Any, **sections: Any) -> Path:
 
 def number(process: "Process", namespace: str) -> int:
     url = re.findall(rf"^rest +{namespace} +http://(\S+)", process.stderr, re.MULTILINE)[-1]
-    host, _, port = url.partition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=10)
-    try:
-        connection.request("GET", "/number")
-        return int(json.loads(connection.getresponse().read())["n"])
-    finally:
-        connection.close()
+    return int(ask(url, "GET", "/number").json["n"])
 
 
 def reloads(process: "Process", count: int) -> None:
@@ -162,7 +157,7 @@ def test_a_terminal_that_goes_away_ends_the_command(tmp_path: Path, start: "Star
     file = write(tmp_path / "one.yaml", server("one", 1))
     master, slave = pty.openpty()
     with (tmp_path / "err").open("wb") as err:
-        command = [str(Path(sys.executable).with_name("capably")), "serve", str(file)]
+        command = [str(CAPABLY), "serve", str(file)]
         popen = subprocess.Popen(command, stdin=slave, stdout=err, stderr=err, start_new_session=True)
     os.close(slave)
     try:
@@ -191,13 +186,8 @@ def test_hanging_up_reloads_every_worker_behind_one_address(tmp_path: Path, star
     assert f"http://127.0.0.1:{port}/one" in process.stderr
 
     def said() -> set[int]:
-        answers = set()
-        for _ in range(16):  # each connection may meet another worker
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            connection.request("GET", "/one/number")
-            answers.add(int(json.loads(connection.getresponse().read())["n"]))
-            connection.close()
-        return answers
+        """Each connection may meet another worker."""
+        return {int(ask(port, "GET", "/one/number").json["n"]) for _ in range(16)}
 
     assert said() == {1}
     write(file, server("one", 2))

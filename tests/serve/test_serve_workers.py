@@ -1,20 +1,21 @@
 """Several workers: one address, sessions that every worker knows, and nobody left behind."""
 
-import http.client
-import json
 import os
 import re
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import mcp
 import pytest
+from tests.asking import Answer, ask
 
 if TYPE_CHECKING:
-    from tests.serve.conftest import Answer, Process, Served, Start
+    from tests.serve.conftest import Process, Served, Start
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers share addresses as Linux does it")
 
@@ -50,19 +51,11 @@ def process(start: "Start", given: dict[str, Any]) -> "Process":
     return start("serve", "--workers", "2", *given["arguments"], env=given["env"], ready=True)
 
 
-def post(url: str, message: dict[str, Any], **headers: str) -> tuple[int, dict[str, str], Any]:
+def post(url: str, message: dict[str, Any], **headers: str) -> tuple[int, Mapping[str, str], Any]:
     """One message over a connection of its own."""
-    host = url.removeprefix("http://").partition("/")[0]
-    connection = http.client.HTTPConnection(host, timeout=20)
-    sent = {"Content-Type": "application/json", "Accept": "application/json"}
-    sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    try:
-        connection.request("POST", "/mcp", json.dumps({"jsonrpc": "2.0", "id": 1, **message}), sent)
-        response = connection.getresponse()
-        body = response.read()
-        return response.status, {k.lower(): v for k, v in response.getheaders()}, json.loads(body) if body else None
-    finally:
-        connection.close()
+    sent = {"Accept": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    answer = ask(urlsplit(url).netloc, "POST", "/mcp", {"jsonrpc": "2.0", "id": 1, **message}, sent)
+    return answer.status, answer.headers, answer.json if answer.body else None
 
 
 def begin(url: str) -> str:
@@ -73,7 +66,7 @@ def begin(url: str) -> str:
     return headers["mcp-session-id"]
 
 
-def calls(served: "Served", times: int = OFTEN) -> "list[Answer]":
+def calls(served: "Served", times: int = OFTEN) -> list[Answer]:
     return [served.call("GET", RUNS) for _ in range(times)]
 
 
@@ -141,10 +134,7 @@ def test_the_first_worker_has_the_control_server(start: "Start", given: dict[str
     process = start("serve", "--workers", "2", "--control", "0", *given["arguments"], env=given["env"], ready=True)
     (port,) = re.findall(r"^control +\S+ +http://127\.0\.0\.1:(\d+)", process.stderr, re.MULTILINE)
     for _ in range(OFTEN):
-        connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=20)
-        connection.request("GET", "/health/ready")
-        assert connection.getresponse().status == 200
-        connection.close()
+        assert ask(int(port), "GET", "/health/ready").status == 200
 
 
 def test_stopping_leaves_nobody_behind(process: "Process") -> None:

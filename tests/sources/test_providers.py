@@ -1,12 +1,11 @@
 """Values of binds from files and from a Vault server."""
 
-import json
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.upstreams import Quiet, answering
 
 from capably.examine import Examined, examine, examine_with
 from capably.plan.consumed import Consumed
@@ -128,7 +127,7 @@ def test_a_place_nobody_reads_is_a_warning(write: Write) -> None:
     ]
 
 
-class Vault(BaseHTTPRequestHandler):
+class Vault(Quiet):
     """The one request of the KV version 2 API that is used, as Vault answers it."""
 
     def do_GET(self) -> None:
@@ -141,26 +140,13 @@ class Vault(BaseHTTPRequestHandler):
                 status, body = 200, {"data": {"data": data, "metadata": {"version": 3}}}
             elif self.path == "/v1/secret/data/moved":
                 status = 302
-        answer = json.dumps(body).encode()
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", "http://vault.example/v1/secret/data/fleet")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
+        self.tell(status, body, {"Location": "http://vault.example/v1/secret/data/fleet"} if status == 302 else None)
 
 
 @pytest.fixture
 def vault() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Vault) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Vault)) as server:
         yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 async def test_values_are_read_from_vault(write: Write, vault: str) -> None:

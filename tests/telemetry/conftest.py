@@ -1,21 +1,18 @@
 """A capability whose requests are recorded, served in a thread beside the test."""
 
-import asyncio
-import http.client
 import json
-import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.asking import ask
+from tests.serving import serving
 
-from capably.app import Service, open_documents
-from capably.loop import _loop_factory
+from capably.app import Service
 from capably.plan.variables import Given
 from capably.settings import ControlSettings, Settings
 from capably.telemetry import Span, SpanKind, Telemetry, Trace
@@ -118,13 +115,8 @@ class Recorded:
     def send(
         self, method: str, path: str, body: Any, headers: Mapping[str, str] | None, namespace: str
     ) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port(namespace), timeout=20)
-        try:
-            connection.request(method, path, body, dict(headers or {}))
-            response = connection.getresponse()
-            return response.status, response.read()
-        finally:
-            connection.close()
+        answer = ask(self.port(namespace), method, path, body, headers)
+        return answer.status, answer.body
 
     def rpc(
         self, method: str, params: Mapping[str, Any], headers: Mapping[str, str] | None = None, **meta: Any
@@ -182,37 +174,8 @@ def recorded(document: Mapping[str, Any], folder: Path, settings: Settings) -> I
     """Serve a document on free ports, in a thread."""
     file = folder / "fleet.json"
     file.write_text(json.dumps(document), encoding="utf-8")
-    started, ended = threading.Event(), asyncio.Event()
-    found: list[Service] = []
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        async with Service(await open_documents([file], settings), settings) as service:
-            found.append(service)
-            started.set()
-            await ended.wait()
-
-    def run() -> None:
-        try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(main())
-        finally:
-            started.set()
-
-    def stop() -> None:
-        with suppress(RuntimeError):  # it has ended already
-            loops[0].call_soon_threadsafe(ended.set)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        assert started.wait(10)
-        assert found, "the servers did not start"
-        yield Recorded(found[0], stop)
-    finally:
-        stop()
-        thread.join()
+    with serving(settings, file) as running:
+        yield Recorded(running.service, running.stop)
 
 
 Serve = Callable[..., Recorded]
@@ -249,11 +212,3 @@ def serve(upstream: "Upstream", tmp_path: Path) -> Iterator[Serve]:
 def fleet(serve: Serve) -> Recorded:
     """The document, with everything recorded."""
     return serve()
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Loggers keep their levels from test to test."""
-    before = logging.getLogger().level
-    yield
-    logging.getLogger().setLevel(before)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,8 @@ import pytest
 from openai import OpenAI
 from openai.types.beta import Assistant, Thread
 from openai.types.beta.threads import Run
+from tests.asking import Answer, ask
+from tests.upstreams import Quiet, answering
 
 from capably.threads.database import locate
 from capably.threads.keys import create_key
@@ -43,17 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
 class Service:
     """A running service, its key, and the two ways of talking to it."""
 
@@ -65,13 +56,7 @@ class Service:
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | dict(headers or {})
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-        try:
-            connection.request(method, path, data, {name: value for name, value in sent.items() if value})
-            response = connection.getresponse()
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-        finally:
-            connection.close()
+        return ask(self.port, method, path, data, {name: value for name, value in sent.items() if value})
 
     def assistant(self, **fields: Any) -> Assistant:
         return self.client.beta.assistants.create(**({"model": "test-model"} | fields))
@@ -381,7 +366,7 @@ class ScriptedModel(ThreadingHTTPServer):
         self.script.append(Act(**act))
 
 
-class _Completions(BaseHTTPRequestHandler):
+class _Completions(Quiet):
     @property
     def model(self) -> ScriptedModel:
         return cast("ScriptedModel", self.server)
@@ -430,19 +415,12 @@ class _Completions(BaseHTTPRequestHandler):
         self.wfile.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
         self.wfile.flush()
 
-    def log_message(self, *_: Any) -> None:
-        return
-
 
 @pytest.fixture(scope="session")
 def scripted() -> Iterator[ScriptedModel]:
-    with ScriptedModel() as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever, args=(0.02,))
-        thread.start()
+    with answering(ScriptedModel()) as endpoint:
         yield endpoint
         endpoint.release.set()
-        endpoint.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.processes import CAPABLY
 from tests.threads.stand_in import model, standing_in
 
 ROOT = Path(__file__).parents[2]
 LOCK = ROOT / "requirements" / "dev.txt"
 BUILD = ROOT / "build" / "threads-suite"
-CAPABLY = Path(sys.executable).with_name("capably")
 SUITE = (
     "tests/api_resources/beta/threads",
     "tests/api_resources/beta/test_threads.py",

@@ -6,14 +6,14 @@ import re
 import sqlite3
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.upstreams import Quiet, answering
 
 from capably.threads.mcp_client import McpClient, McpError, McpServer
 from capably.threads.settings import ThreadsSettings
@@ -168,7 +168,7 @@ def test_what_may_be_asked_is_compared_by_its_parts(*, url: str, allowed: bool) 
     assert settings.may_ask(url) is allowed
 
 
-class _Legacy(BaseHTTPRequestHandler):
+class _Legacy(Quiet):
     """A server of the older era, with sessions that it forgets, answering in streams."""
 
     def do_POST(self) -> None:
@@ -206,20 +206,13 @@ class _Legacy(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    def log_message(self, *_: Any) -> None:
-        return
-
 
 @contextlib.contextmanager
 def _legacy() -> Iterator[Any]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Legacy) as server:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), _Legacy)) as server:
         state = cast("Any", server)
         state.heard, state.session = [], 0
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
         yield server
-        server.shutdown()
-        thread.join()
 
 
 async def test_a_server_of_the_older_era_is_opened_once_and_again_when_it_forgets() -> None:
@@ -280,7 +273,7 @@ def test_the_secrets_of_a_server_are_sent_to_it_and_to_nobody_else(
     assert holding == {"assistants", "runs"}  # where they are asked with
 
 
-class _Guarded(BaseHTTPRequestHandler):
+class _Guarded(Quiet):
     """A server of one tool that keeps the headers it was asked with."""
 
     def do_POST(self) -> None:
@@ -290,25 +283,13 @@ class _Guarded(BaseHTTPRequestHandler):
             "tools/list": {"tools": [{"name": "open", "inputSchema": {"type": "object"}}]},
             "tools/call": {"content": [{"type": "text", "text": "open"}]},
         }
-        body = json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": results[request["method"]]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        return
+        self.tell(200, {"jsonrpc": "2.0", "id": request["id"], "result": results[request["method"]]})
 
 
 @pytest.fixture
 def guarded() -> "Iterator[tuple[str, list[Mapping[str, str]]]]":
     """A server's address, and the headers of the requests it got."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Guarded) as server:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), _Guarded)) as server:
         asked: list[Mapping[str, str]] = []
         cast("Any", server).asked = asked
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}/mcp", asked
-        server.shutdown()
-        thread.join()

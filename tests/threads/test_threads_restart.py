@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 from openai import OpenAI
+from tests.processes import CAPABLY
 
 if TYPE_CHECKING:
     from tests.threads.conftest import ScriptedModel, Serve, Service
@@ -171,7 +172,7 @@ def test_a_second_service_on_the_same_directory_or_port_is_refused(serve: "Serve
         (["--port", "0", "--data", str(service.data)], "another threads service is using the directory", "--data"),
         (["--port", str(service.port), "--data", "other"], "Address already in use", "--port"),
     ):
-        command = [str(Path(sys.executable).with_name("capably")), "threads", "serve", *options]
+        command = [str(CAPABLY), "threads", "serve", *options]
         refused = subprocess.run(command, cwd=service.data, capture_output=True, text=True, timeout=30, check=False)
         assert refused.returncode == 1
         assert says in refused.stderr

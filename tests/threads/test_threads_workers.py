@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 from openai import OpenAI
+from tests.processes import CAPABLY
 
 if TYPE_CHECKING:
     from openai.types.beta.threads import Run
     from tests.threads.conftest import Postgres, ScriptedModel, Service
-
-CAPABLY = Path(sys.executable).with_name("capably")
 
 
 class Process:

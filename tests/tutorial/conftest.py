@@ -1,24 +1,22 @@
 """`capably serve` in front of `capably mock`: real processes on loopback, asked with real clients."""
 
-import http.client
 import json
 import re
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import mcp
 import mcp_types
 import pytest
 from mcp.client.streamable_http import streamable_http_client
+from tests.asking import Answer, ask
+from tests.processes import ready
 
-CAPABLY = Path(sys.executable).with_name("capably")
 MCP_TOKEN = "sk-mcp-YYYYYYYYYYYY"
 TUTORIAL = Path(__file__).parents[2] / ".." / "shared" / "tutorial"
 OPENAPI = [
@@ -28,42 +26,12 @@ NAMESPACES = ("shipyard-tools", "shipyard-api", "shipyard-skills")
 
 
 @contextmanager
-def process(folder: Path, *arguments: str | Path) -> Iterator[str]:
-    """A `capably` that is ready; gives what it printed so far."""
-    log = folder / f"{arguments[0]}-{time.monotonic_ns()}.log"
-    with log.open("wb") as stream:
-        popen = subprocess.Popen([CAPABLY, *map(str, arguments)], stdout=stream, stderr=stream, cwd=folder)
-    try:
-        deadline = time.monotonic() + 30
-        while "ready" not in log.read_text(encoding="utf-8"):
-            assert popen.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.02)
-        yield log.read_text(encoding="utf-8")
-    finally:
-        popen.terminate()
-        popen.wait(10)
-
-
-@contextmanager
 def _mocks(folder: Path, *files: Path, **expected: str) -> Iterator[list[str]]:
     """Mocks of OpenAPI files; gives their URLs. They are strict when they expect something."""
     demands = [part for name, value in expected.items() for part in ("--expect", f"{name}={value}")]
     options = ["--strict", *demands] if expected else []
-    with process(folder, "mock", *files, "--port", "0", *options) as printed:
-        yield re.findall(r"http://127\.0\.0\.1:\d+\S*", printed)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a REST caller got."""
-
-    status: int
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
+    with ready(folder, "mock", *files, "--port", "0", *options) as process:
+        yield re.findall(r"http://127\.0\.0\.1:\d+\S*", process.stderr)
 
 
 @dataclass(frozen=True)
@@ -75,13 +43,7 @@ class Served:
 
     def ask(self, method: str, path: str, body: Any = None, kind: str = "rest") -> Answer:
         """One REST call."""
-        connection = http.client.HTTPConnection("127.0.0.1", int(re.findall(r":(\d+)", self.urls[kind])[0]), timeout=20)
-        data = None if body is None else json.dumps(body)
-        connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
-        response = connection.getresponse()
-        answer = Answer(response.status, response.read())
-        connection.close()
-        return answer
+        return ask(urlsplit(self.urls[kind]).netloc, method, path, body)
 
     @asynccontextmanager
     async def tools(self, mode: str = "auto") -> AsyncIterator["Tools"]:
@@ -129,8 +91,8 @@ def _serving(
     """A document that is served on free ports of loopback, in front of these upstreams."""
     ports = [part for name in namespaces for part in ("--port", f"{name}=0")]
     given = [part for name, url in upstreams.items() for part in ("--upstream", f"{name}={url}")]
-    with process(folder, "serve", document, "--strict", "--host", "127.0.0.1", *ports, *given) as printed:
-        rows = re.findall(r"^(rest|mcp|skill) +\S+ +(http://\S+)", printed, re.MULTILINE)
+    with ready(folder, "serve", document, "--strict", "--host", "127.0.0.1", *ports, *given) as process:
+        rows = re.findall(r"^(rest|mcp|skill) +\S+ +(http://\S+)", process.stderr, re.MULTILINE)
         yield Served(dict(rows), token)
 
 
