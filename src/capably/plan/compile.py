@@ -113,6 +113,9 @@ class _Compiler:
         ]
         resources, prompts = self.shown(server, compiler)
         forwards = self.forwards(server, guard)
+        if server.is_empty("tls"):
+            advice = "name its `certificate`, or remove `tls` to serve plain http"
+            self.found.append(error("DOC011", "`tls` is empty: it needs `certificate`", server.key_span("tls"), advice))
         is_private = server.tls is not None or "tls" not in server.node.entries
         if port is None or not guard.is_kept or not is_private:
             return None  # what cannot be kept as it is stated is not opened
@@ -166,7 +169,7 @@ class _Compiler:
         return Freshness(max(stated, 0), server.cache_scope or "private")
 
     def port(self, server: Exposes) -> int | None:
-        if server.port is None and server.value_span("port") != server.node.span:
+        if server.port is None and "port" in server.node.entries and not server.is_empty("port"):
             return None  # what stands there has been told
         if server.port is None:
             message = f"the `{server.type}` server has no port"
