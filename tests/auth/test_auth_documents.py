@@ -334,3 +334,17 @@ async def test_a_runtime_that_ends_waits_for_no_token(serve: "Serve", write: Wri
     async with Runtime(ClientLimits(answer_s=30)) as runtime:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(runtime.invoke(operation, {}, SilentCaller()), 0.1)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"key": "X Api Key", "value": "{{env.KEY}}"},
+        {"key": "{{env.KEY}}", "header": "X-Api-Key:"},
+        {"headers": {"X-Api-Key:": "{{env.KEY}}"}},
+    ],
+)
+async def test_a_key_that_no_header_can_be_named_after_is_told(write: Write, named: Any) -> None:
+    name = "X Api Key" if named.get("key") == "X Api Key" else "X-Api-Key:"
+    file = write({"type": "apikey", **named})
+    assert ("error", "AUT006", f"`{name}` is no name of a header") in await told(file)

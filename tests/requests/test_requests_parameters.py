@@ -133,6 +133,13 @@ def test_headers_of_the_connection_are_told_and_never_sent(compiled: Any, name: 
     assert (found.inputs, found.headers()) == ([], {})
 
 
+@pytest.mark.parametrize("name", ["X Trace", "X-Trace:", "X-Sp\u00fcr", "X-Trace\r\nX-Evil"])
+def test_a_parameter_that_no_header_can_be_named_after_is_told_and_never_sent(compiled: Any, name: str) -> None:
+    found = compiled({"inputParameters": [{"name": name, "in": "header", "value": "1"}]})
+    assert found.told == [("REQ003", f"`{name}` is no name of a header")]
+    assert not found.examined.is_served
+
+
 def test_cookies_of_a_header_and_of_parameters_are_one_header(compiled: Any) -> None:
     stated = [{"name": "Cookie", "in": "header", "value": "a=1"}, {"name": "b", "in": "cookie", "value": "2;"}]
     assert compiled({"inputParameters": stated}).request().headers == (("Cookie", "a=1; b=2%3B"),)

@@ -214,6 +214,11 @@ CODES: dict[str, Code] = {
         "OpenAPI 3.1 knows form, spaceDelimited, pipeDelimited and deepObject in a query, simple, label and matrix in "
         "a path, simple in a header and form in a cookie.",
     ),
+    "REQ003": Code(
+        "A name that no header can have",
+        "Names of headers are letters, digits and `-`, without blanks and colons (RFC 9110, section 5.1). What would "
+        "send one that is none is left out.",
+    ),
     "BOD001": Code(
         "A request body is of a type that cannot be sent",
         "Bodies are json, form (formUrlEncoded), multipart (multipartForm), text, xml, sparql, yaml, binary or "

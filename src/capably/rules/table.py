@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     answers.answer_misstated,
     requests.value_not_allowed,
     requests.header_of_the_connection,
+    requests.header_without_name,
     requests.style_out_of_place,
     flows.semantics_at_odds,
     flows.extension_used,
