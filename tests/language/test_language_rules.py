@@ -136,6 +136,18 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "`sort` does not allow `acs`",
     ),
     (
+        inputs.value_of_another_type,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: page, in: query, type: integer, default: one}")],
+        "INP002 28:138",
+        "`page` is declared integer, and `one` is none",
+    ),
+    (
+        requests.header_without_name,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: 'X-Page:', in: header}")],
+        "REQ003 17:56",
+        "`X-Page:` is no name of a header",
+    ),
+    (
         requests.header_of_the_connection,
         [(FIRST_INPUT, "{name: id, in: path}, {name: Content-Length, in: header}")],
         "REQ001 17:56",
@@ -332,6 +344,11 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
         requests.value_not_allowed,
         [(BASE, f"{BASE}\n    inputParameters: [{{name: a, in: query, value: '{{{{env.KEY}}}}', enum: [1, 2]}}]")],
     ),
+    (
+        inputs.value_of_another_type,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: page, in: query, type: integer, default: '1'}")],
+    ),
+    (requests.header_without_name, [(FIRST_INPUT, "{name: id, in: path}, {name: X-Page, in: header}")]),
     (
         requests.header_of_the_connection,
         [(BASE, f"{BASE}\n    inputParameters: [{{name: Host, in: query, value: 1}}]")],

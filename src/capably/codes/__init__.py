@@ -195,8 +195,8 @@ CODES: dict[str, Code] = {
     ),
     "INP002": Code(
         "A value is not one of those a parameter allows",
-        "The document states `enum` for the parameter and a value that is not in it. The value is sent all the same, "
-        "and the API will most likely refuse it.",
+        "The document states `enum` for the parameter and a value that is not in it, or a type that the value is not "
+        "of. The value is sent all the same, and the API will most likely refuse it.",
     ),
     "INP003": Code(
         "The schema of an input cannot be used",

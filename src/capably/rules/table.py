@@ -19,6 +19,7 @@ RULES: tuple[Rule, ...] = (
     inputs.schema_unusable,
     answers.answer_misstated,
     requests.value_not_allowed,
+    inputs.value_of_another_type,
     requests.header_of_the_connection,
     requests.header_without_name,
     requests.style_out_of_place,
