@@ -92,7 +92,7 @@ def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[st
     for document in documents:
         compiled = document.compiled
         if compiled is not None and listener.plan in compiled.plan.servers:
-            hide = Redactor(compiled.variables).hide
+            hide = Redactor(compiled.secrets).hide
             return [hide(shown_url(compiled.plan.upstreams[namespace])) for namespace in used]
     return []
 

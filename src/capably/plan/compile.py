@@ -25,15 +25,25 @@ from capably.plan.skills import compile_skills
 from capably.plan.steps import NO_SCRIPTS, Scripts
 from capably.plan.tool_names import with_safe_names
 from capably.plan.variables import NOTHING_GIVEN, Given, Variable
+from capably.plan.written_secrets import written_secrets
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A plan, the variables it uses with what was given for them, and what is wrong or worth knowing."""
+    """A plan, the variables it uses with what was given for them, and what is wrong or worth knowing.
+
+    ``written`` are secrets that stand in the document itself.
+    """
 
     plan: Plan
     variables: tuple[Variable, ...]
     diagnostics: tuple[Diagnostic, ...]
+    written: tuple[Variable, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[Variable, ...]:
+        """What must not be shown: the secrets among these."""
+        return self.variables + self.written
 
     @property
     def missing(self) -> tuple[Variable, ...]:
@@ -65,7 +75,7 @@ def compile_plan(
     control = compiler.control()
     compiler.check_unused()
     plan = Plan(capability.file, capability.title, capability.version, servers, dict(draft.upstreams), control)
-    return Compiled(plan, draft.variables.used, tuple(draft.found))
+    return Compiled(plan, draft.variables.used, tuple(draft.found), written_secrets(capability))
 
 
 class _Compiler:

@@ -10,7 +10,7 @@ from capably.upstream.request import Request
 
 def hide_of(documents: Iterable[Document]) -> Hide:
     """What takes the secrets of documents out of a text."""
-    return Redactor(variable for document in documents for variable in document.variables).hide
+    return Redactor(variable for document in documents for variable in document.secrets).hide
 
 
 _NAMES: Final = frozenset(

@@ -25,7 +25,7 @@ async def shown(room: Room, asked: Asked) -> Answer:
 
 
 def _document(document: Document) -> dict[str, Any]:
-    hide = Redactor(document.variables, stand_in=MASK).hide
+    hide = Redactor(document.secrets, stand_in=MASK).hide
     return {
         "file": document.file,
         "files": list(document.texts),
