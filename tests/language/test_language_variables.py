@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from capably.telemetry.redaction import Redactor
+
 HEADER = {"inputParameters": [{"name": "X-Key", "in": "header", "value": "{{env.KEY}}"}]}
 
 
@@ -194,3 +196,11 @@ def test_every_place_a_variable_is_used_at_is_known(language: Any) -> None:
         """)
     (variable,) = reading.examined.compiled.variables
     assert [(span.line, span.column) for span in variable.spans] == [(5, 14), (7, 41)]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("UP_API_KEY", "secret"), ("PASSWORD", "secret"), ("REGION", "variable")])
+def test_a_free_variable_whose_name_tells_of_a_secret_is_one(language: Any, name: str, kind: str) -> None:
+    reading = language.tool(header(f"{{{{{name}}}}}"), sets={name: "made-up-value"})
+    compiled = reading.examined.compiled
+    assert [item.kind.value for item in compiled.variables] == [kind]
+    assert Redactor(compiled.secrets).hide("made-up-value") == (f"<{name}>" if kind == "secret" else "made-up-value")

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from capably.plan.variables import SECRET_NAMES
 from capably.servers.desk import Document
-from capably.telemetry.redaction import HIDDEN, SECRET_NAMES, Hide, Redactor, shown_url
+from capably.telemetry.redaction import HIDDEN, Hide, Redactor, shown_url
 from capably.upstream.request import Request
 
 
