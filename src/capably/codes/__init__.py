@@ -113,7 +113,8 @@ CODES: dict[str, Code] = {
         "A value in `with` looks like a reference, but names no input",
         "In `with`, `rest.X`, `tools.X`, `mcp.X` and `<this server's namespace>.X` mean the caller's input X; anything "
         "else is a constant. A dotted word with another head is usually a slip, so it is reported: as an error when it "
-        "is close to a reference, else as a warning, and then it is sent as it is written.",
+        "is close to a reference, else as a warning, and then it is sent as it is written. So is a template whose "
+        "braces are not closed.",
     ),
     "REF006": Code(
         "A name was matched loosely",
