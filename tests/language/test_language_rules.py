@@ -166,6 +166,12 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "`up` is reached through a tunnel, which capably does not open",
     ),
     (
+        servers.part_not_served,
+        [("type: http", "type: grpc")],
+        "DOC013 8:11",
+        "`up` is an API of type `grpc`, which capably does not speak: it is sent http",
+    ),
+    (
         servers.namespace_twice,
         [("namespace: agent", "namespace: web")],
         "SRV002 30:5",
@@ -363,6 +369,7 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     (flows.semantics_at_odds, shared("idempotent: true", "change")),
     (flows.extension_used, stepped("")),
     (servers.part_not_served, []),
+    (servers.part_not_served, [("type: http", "type: HTTP")]),
     (servers.part_not_served, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),
     (servers.forward_twice, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),
     (requests.value_not_allowed, [(FIRST_INPUT, "{name: id, in: path}, {name: s, in: query, enum: [a, b], value: a}")]),
