@@ -1,5 +1,6 @@
 """Binds, free variables and base URIs: what is given from outside, under which name, and what is asked for."""
 
+import json
 from typing import Any
 
 import pytest
@@ -204,3 +205,26 @@ def test_a_free_variable_whose_name_tells_of_a_secret_is_one(language: Any, name
     compiled = reading.examined.compiled
     assert [item.kind.value for item in compiled.variables] == [kind]
     assert Redactor(compiled.secrets).hide("made-up-value") == (f"<{name}>" if kind == "secret" else "made-up-value")
+
+
+@pytest.mark.parametrize(("location", "told"), [("./values.env", ["`file` has no key `TOKN`"]), (None, [])])
+def test_a_key_that_a_bind_with_a_file_does_not_list_is_told(
+    language: Any, location: str | None, told: list[str]
+) -> None:
+    written = {
+        "ikanos": "1.0.0-beta4",
+        "binds": [{"namespace": "file", "location": location, "keys": {"TOKEN": "TOKEN"}}],
+        "capability": {
+            "consumes": [
+                {
+                    "namespace": "up",
+                    "baseUri": "https://up.test",
+                    "authentication": {"type": "bearer", "token": "{{file.TOKN}}"},
+                    "resources": [{"path": "/x", "operations": [{"name": "op"}]}],
+                }
+            ],
+            "exposes": [{"type": "mcp", "namespace": "a", "port": 1, "tools": [{"name": "t", "call": "up.op"}]}],
+        },
+    }
+    reading = language.read(json.dumps(written))
+    assert [message.partition(":")[0] for code, message in reading.told if code == "VAR001"] == told
