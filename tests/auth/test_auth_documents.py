@@ -370,3 +370,9 @@ async def test_a_short_text_that_stands_in_the_document_is_no_secret_of_other_te
     compiled = (await examined(write({"type": "bearer", "token": "ship"}))).compiled
     assert compiled is not None
     assert compiled.written == ()
+
+
+def test_a_password_that_stands_in_the_document_is_hidden_in_the_header_as_well(write: Write, run: Run) -> None:
+    file = write({"type": "basic", "username": "ada", "password": "written-out-1"})
+    assert "Authorization: Basic <password>" in run("plan", str(file)).out
+    assert '"Authorization": "Basic <password>"' in run("call", str(file), "op", "--dry-run").out

@@ -1,5 +1,6 @@
 """Secrets that a document writes out instead of binding them: they are told of, and hidden like all others."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 
 from capably.document import Scalar
@@ -38,8 +39,15 @@ def written_out(capability: Capability) -> Iterator[tuple[Authentication, str]]:
 
 def written_secrets(capability: Capability) -> tuple[Variable, ...]:
     """Their values, as if each were the secret of its key."""
-    found = ((key, text_of(block, key)) for block, key in written_out(capability))
+    found = ((key, text) for block, key in written_out(capability) for text in _sent_as(block, key))
     return tuple(Variable(key, VariableKind.SECRET, (), (), text) for key, text in found if len(text) >= _SHORTEST)
+
+
+def _sent_as(block: Authentication, key: str) -> Iterator[str]:
+    """A secret as it is written, and as basic authentication writes it (RFC 7617, section 2)."""
+    yield text_of(block, key)
+    if key == "password" and block.type.lower() == "basic":
+        yield b64encode(f"{text_of(block, 'username')}:{text_of(block, key)}".encode()).decode("ascii")
 
 
 def text_of(block: Authentication, key: str) -> str:
