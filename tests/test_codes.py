@@ -142,6 +142,7 @@ TOLD: dict[str, str | bytes] = {
     "INP002": document(consumed=query("a", enum=["b"], default="c")),
     "REQ001": document(consumed={"inputParameters": [{"name": "Content-Length", "in": "header"}]}),
     "REQ002": document(consumed={"inputParameters": [{"name": "a", "in": "header", "style": "deepObject"}]}),
+    "REQ003": document(consumed={"inputParameters": [{"name": "X Trace", "in": "header"}]}),
     "REF011": document({}, consumed={"inputParameters": [{"name": "id", "in": "path"}]}),
     "REF004": document({"with": {"aB": 1}}, consumed=query("a-b", "a_b")),
     "REF005": document({"with": {"id": "tool.id"}}, consumed=query("id")),

@@ -137,5 +137,13 @@ def _document(item: Examined, number: int, moment: datetime) -> Document:
         raise TypeError("a document that is served is compiled")
     compiled = item.compiled
     return Document(
-        item.file, item.texts, item.capability, compiled.plan, compiled.variables, item.diagnostics, moment, number
+        item.file,
+        item.texts,
+        item.capability,
+        compiled.plan,
+        compiled.variables,
+        compiled.secrets,
+        item.diagnostics,
+        moment,
+        number,
     )

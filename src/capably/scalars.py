@@ -36,6 +36,8 @@ def _number(text: str) -> int:
     sign = -1 if text.startswith("-") else 1
     digits = text.lstrip("+-")
     base = _BASES.get(digits[:2])
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError(text)
     return sign * (int(digits) if base is None else int(digits[2:], base))
 
 
@@ -46,13 +48,14 @@ def _real(text: str) -> float:
 def _read_safely(read: Callable[[str], ScalarValue], text: str) -> ScalarValue:
     try:
         return read(text)
-    except ValueError:  # more digits than Python reads
+    except ValueError:  # more digits than anybody writes
         return text
 
 
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?(B|KiB|MiB|GiB|)", re.IGNORECASE)
 _UNITS = {"": 1, "b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _BASES = {"0o": 8, "0x": 16}
+_MOST_DIGITS = 3_000  # in hexadecimal notation too: what Python reads of it could otherwise not be written again
 _SPECIAL_START = frozenset("~nNtTfF-+.0123456789")
 _REAL = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 # YAML 1.2.2, section 10.3.2: tried in this order.

@@ -308,7 +308,7 @@ class Service:
             [item.compiled for item in items if item.compiled is not None]
             for items in (self._generation.examined, examined)
         )
-        redactor = Redactor(variable for compiled in (*before, *after) for variable in compiled.variables)
+        redactor = Redactor(variable for compiled in (*before, *after) for variable in compiled.secrets)
         return differences([item.plan for item in before], [item.plan for item in after], redactor.hide)
 
 

@@ -168,7 +168,7 @@ class Succession:
         if before is not None and before.serves(document):
             return before
         if document.compiled is not None:
-            self._settings.redactor.add(document.compiled.variables)  # before anything can be told of them
+            self._settings.redactor.add(document.compiled.secrets)  # before anything can be told of them
         telemetry = self._process.telemetry
         recorder = telemetry.calls if telemetry is not None else None
         backing = Backing(document, self._settings.client, self._process.run_script, recorder, self._process.pool)

@@ -106,6 +106,7 @@ class Supervisor:
         with bind(place.host, place.port, place.what, place.option) as alone:
             family, address = alone.family, alone.getsockname()
         sock = self._held.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of before may not be over for all
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(address)
         port: int = address[1]

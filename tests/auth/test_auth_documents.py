@@ -11,13 +11,14 @@ import pytest
 from aiohttp import web
 
 from capably.cli import main
-from capably.examine import Examined, examine_with
+from capably.examine import Examined, examine, examine_with
 from capably.plan.caller import SilentCaller
 from capably.plan.inputs import accept
 from capably.plan.operation import Operation
 from capably.plan.outcome import Fault, Outcome
 from capably.plan.variables import Given
 from capably.runtime import Runtime
+from capably.telemetry.redaction import Redactor
 from capably.upstream.auth.oauth2 import OAuth2
 from capably.upstream.client import ClientLimits
 
@@ -334,3 +335,44 @@ async def test_a_runtime_that_ends_waits_for_no_token(serve: "Serve", write: Wri
     async with Runtime(ClientLimits(answer_s=30)) as runtime:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(runtime.invoke(operation, {}, SilentCaller()), 0.1)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"key": "X Api Key", "value": "{{env.KEY}}"},
+        {"key": "{{env.KEY}}", "header": "X-Api-Key:"},
+        {"headers": {"X-Api-Key:": "{{env.KEY}}"}},
+    ],
+)
+async def test_a_key_that_no_header_can_be_named_after_is_told(write: Write, named: Any) -> None:
+    name = "X Api Key" if named.get("key") == "X Api Key" else "X-Api-Key:"
+    file = write({"type": "apikey", **named})
+    assert ("error", "AUT006", f"`{name}` is no name of a header") in await told(file)
+
+
+def test_a_secret_that_stands_in_the_document_is_hidden_like_all_others(write: Write, run: Run) -> None:
+    file = write({"type": "apikey", "key": "appid", "value": "written-out-1", "placement": "query"})
+    for shown in (
+        run("plan", str(file)),
+        run("plan", "--format", "json", str(file)),
+        run("call", str(file), "op", "--dry-run"),
+    ):
+        assert "written-out-1" not in shown.out
+        assert "appid=<value>" in shown.out
+    compiled = examine(file).compiled
+    assert compiled is not None
+    hide = Redactor(compiled.secrets).hide
+    assert hide("https://up.test/ships?appid=written-out-1") == "https://up.test/ships?appid=<value>"
+
+
+async def test_a_short_text_that_stands_in_the_document_is_no_secret_of_other_texts(write: Write) -> None:
+    compiled = (await examined(write({"type": "bearer", "token": "ship"}))).compiled
+    assert compiled is not None
+    assert compiled.written == ()
+
+
+def test_a_password_that_stands_in_the_document_is_hidden_in_the_header_as_well(write: Write, run: Run) -> None:
+    file = write({"type": "basic", "username": "ada", "password": "written-out-1"})
+    assert "Authorization: Basic <password>" in run("plan", str(file)).out
+    assert '"Authorization": "Basic <password>"' in run("call", str(file), "op", "--dry-run").out

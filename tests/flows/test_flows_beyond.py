@@ -70,6 +70,12 @@ def test_any_text_is_a_condition_or_says_why_not(text: str) -> None:
     assert 0 <= place <= len(text)
 
 
+def test_a_number_that_is_too_long_is_told_at_its_place() -> None:
+    with pytest.raises(ConditionError, match="the number is too long") as problem:
+        compile_condition(f"n > {'9' * 5_000}", FromInput)
+    assert problem.value.position == len("n > ")
+
+
 def test_a_step_is_left_out_unless_its_condition_holds(flows: Any) -> None:
     seen: list[str] = []
     flow = flows(LIST, port("port", "$.list[0].p", condition="$.list[0].p > 5"))

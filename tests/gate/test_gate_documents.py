@@ -25,25 +25,30 @@ CLIENT = {"clientId": "{{env.ID}}", "clientSecret": "{{env.SECRET}}"}
 Read = Callable[..., Examined]
 
 
+class Written(dict[str, Any]):
+    """The key of a block as it is written, with what stands behind it."""
+
+
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
     def read(block: Any, *, tool: Any = None, operation: Any = None, forward: Any = None, **server: Any) -> Examined:
         said = {"outputParameters": [{"type": "string", "value": "x"}]}
         to = [{"path": "/{path}", "forward": {"targetNamespace": "far", **forward}}] if forward is not None else []
+        asked = block if isinstance(block, Written) else {} if block is None else {"authentication": block}
         far = {"type": "http", "namespace": "far", "baseUri": "https://far.test", "resources": []}
         exposes = [
             {
                 "type": "rest",
                 "namespace": "web",
                 "port": 1,
-                "authentication": block,
+                **asked,
                 "resources": [{"path": "/x", "operations": [{"method": "GET", **said, **(operation or {})}]}, *to],
             },
             {
                 "type": "mcp",
                 "namespace": "agent",
                 "port": 2,
-                "authentication": block,
+                **asked,
                 "tools": [{"name": "x", **said, **(tool or {})}, {"name": "y", **said}],
                 **server,
             },
@@ -143,6 +148,35 @@ def test_a_server_whose_gate_cannot_be_kept_is_left_out(read: Read, block: Any, 
     examined = read(block)
     assert problem in told(examined)
     assert gates(examined) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ({"authentication": "bearer"}, ("DOC010", "`authentication` must hold mappings, not `bearer`")),
+        ({"authentication": {"token": "{{env.SECRET}}"}}, ("DOC011", "`authentication` needs `type`")),
+        ({"authentication": None}, ("DOC014", "`authentication` is empty: the server would be open")),
+        (
+            {"authentification": {"type": "bearer", "token": "{{env.SECRET}}"}},
+            ("DOC014", "`authentification` is not `authentication`: the server would be open"),
+        ),
+    ],
+)
+def test_a_server_that_was_meant_to_ask_is_left_out_with_its_resources_and_prompts(
+    read: Read, written: dict[str, Any], problem: tuple[str, str]
+) -> None:
+    shown: dict[str, Any] = {
+        "resources": [{"name": "r", "uri": "a://r", "outputParameters": [{"value": "x"}]}],
+        "prompts": [{"name": "p", "template": [{"role": "user", "content": "x"}]}],
+    }
+    examined = read(Written(written), **shown)
+    assert problem in told(examined)
+    assert gates(examined) == []
+
+
+@pytest.mark.parametrize("key", ["x-authentication", "documentation", "author"])
+def test_other_keys_ask_nobody(read: Read, key: str) -> None:
+    assert gates(read(Written({key: False}))) == [None, None]
 
 
 def operations(examined: Examined) -> dict[str, tuple[str, ...]]:

@@ -119,6 +119,7 @@ def test_a_closed_server_tells_strangers_nothing_of_its_routes(write: Write) -> 
         ("{type: basic, username: a}", "AUT002"),
         ("{type: apikey, value: a}", "AUT002"),
         ("{type: apikey, key: k, value: a, placement: body}", "AUT003"),
+        ("{type: apikey, key: 'X-Door:', value: a}", "AUT006"),
     ],
 )
 def test_a_server_that_cannot_be_closed_as_asked_is_not_opened(write: Write, block: str, code: str) -> None:

@@ -211,3 +211,23 @@ def test_findings_of_the_same_words_are_one_that_names_the_other_lines(language:
     reading = language.read(text)
     assert reading.told == [("DOC012", "`colour` is not a key of `tools`")]
     assert reading.help == ["it is ignored", "also on line 36"]
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "0x" + "f" * 5_000])
+def test_a_number_that_is_too_long_to_be_read_is_no_number(language: Any, digits: str) -> None:
+    told = [f"error DOC010 {LINE}:11 `port` must be a whole number, not `{digits[:40]}…`"]
+    assert language.read(SHIPS.replace("9090", digits)).findings == told
+
+
+def test_a_server_whose_port_is_left_empty_has_no_port(language: Any) -> None:
+    told = [f"error DOC011 {LINE - 2}:5 the `mcp` server has no port"]
+    assert [item for item in language.read(SHIPS.replace(" 9090", "")).findings if item.startswith("error")] == told
+
+
+def test_a_server_whose_certificate_is_left_empty_is_told(language: Any) -> None:
+    told = [f"error DOC011 {LINE + 1}:5 `tls` is empty: it needs `certificate`"]
+    read = language.read(SHIPS.replace("9090", "9090\n    tls:"))
+    assert [item for item in read.findings if item.startswith("error")] == told
+
+
+LINE = next(number for number, line in enumerate(SHIPS.splitlines(), 1) if "port: 9090" in line)

@@ -228,3 +228,17 @@ def test_a_template_is_cut_at_its_holes(text: str, single: bool, names: list[str
     assert [piece.name for piece in pieces if not isinstance(piece, str)] == names
     assert [piece for piece in pieces if isinstance(piece, str)] == literals
     assert "".join(piece if isinstance(piece, str) else text[piece.start : piece.end] for piece in pieces) == text
+
+
+@pytest.mark.parametrize("written", ["{{rest.id", "{{rest.id}", "a {{ b", "{{}}"])
+def test_a_template_that_is_not_closed_is_told_and_sent_as_it_is_written(language: Any, written: str) -> None:
+    reading = language.route("GET /v1", {"inputParameters": [{"name": "q", "in": "query"}]}, {"with": {"q": written}})
+    message = f"`{written}` is sent as it is written: its braces hold no name, or are not closed"
+    assert reading.told == [("REF005", message)]
+    assert reading.inputs == {}
+
+
+@pytest.mark.parametrize("written", ['{"a": {"b": 1}}', "{id}", "a}}"])
+def test_other_braces_are_nobody_s_business(language: Any, written: str) -> None:
+    reading = language.route("GET /v1", {"inputParameters": [{"name": "q", "in": "query"}]}, {"with": {"q": written}})
+    assert reading.told == []

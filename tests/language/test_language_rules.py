@@ -136,6 +136,18 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "`sort` does not allow `acs`",
     ),
     (
+        inputs.value_of_another_type,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: page, in: query, type: integer, default: one}")],
+        "INP002 28:138",
+        "`page` is declared integer, and `one` is none",
+    ),
+    (
+        requests.header_without_name,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: 'X-Page:', in: header}")],
+        "REQ003 17:56",
+        "`X-Page:` is no name of a header",
+    ),
+    (
         requests.header_of_the_connection,
         [(FIRST_INPUT, "{name: id, in: path}, {name: Content-Length, in: header}")],
         "REQ001 17:56",
@@ -152,6 +164,12 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         [(BASE, f"{BASE}\n    tunnel: {{type: ziti}}")],
         "DOC013 10:5",
         "`up` is reached through a tunnel, which capably does not open",
+    ),
+    (
+        servers.part_not_served,
+        [("type: http", "type: grpc")],
+        "DOC013 8:11",
+        "`up` is an API of type `grpc`, which capably does not speak: it is sent http",
     ),
     (
         servers.namespace_twice,
@@ -333,6 +351,11 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
         [(BASE, f"{BASE}\n    inputParameters: [{{name: a, in: query, value: '{{{{env.KEY}}}}', enum: [1, 2]}}]")],
     ),
     (
+        inputs.value_of_another_type,
+        [(FIRST_INPUT, "{name: id, in: path}, {name: page, in: query, type: integer, default: '1'}")],
+    ),
+    (requests.header_without_name, [(FIRST_INPUT, "{name: id, in: path}, {name: X-Page, in: header}")]),
+    (
         requests.header_of_the_connection,
         [(BASE, f"{BASE}\n    inputParameters: [{{name: Host, in: query, value: 1}}]")],
     ),
@@ -346,6 +369,7 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     (flows.semantics_at_odds, shared("idempotent: true", "change")),
     (flows.extension_used, stepped("")),
     (servers.part_not_served, []),
+    (servers.part_not_served, [("type: http", "type: HTTP")]),
     (servers.part_not_served, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),
     (servers.forward_twice, [(FIRST_ROUTE, f"{FORWARD}{FIRST_ROUTE}")]),
     (requests.value_not_allowed, [(FIRST_INPUT, "{name: id, in: path}, {name: s, in: query, enum: [a, b], value: a}")]),

@@ -1,8 +1,11 @@
 """Binds, free variables and base URIs: what is given from outside, under which name, and what is asked for."""
 
+import json
 from typing import Any
 
 import pytest
+
+from capably.telemetry.redaction import Redactor
 
 HEADER = {"inputParameters": [{"name": "X-Key", "in": "header", "value": "{{env.KEY}}"}]}
 
@@ -194,3 +197,34 @@ def test_every_place_a_variable_is_used_at_is_known(language: Any) -> None:
         """)
     (variable,) = reading.examined.compiled.variables
     assert [(span.line, span.column) for span in variable.spans] == [(5, 14), (7, 41)]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("UP_API_KEY", "secret"), ("PASSWORD", "secret"), ("REGION", "variable")])
+def test_a_free_variable_whose_name_tells_of_a_secret_is_one(language: Any, name: str, kind: str) -> None:
+    reading = language.tool(header(f"{{{{{name}}}}}"), sets={name: "made-up-value"})
+    compiled = reading.examined.compiled
+    assert [item.kind.value for item in compiled.variables] == [kind]
+    assert Redactor(compiled.secrets).hide("made-up-value") == (f"<{name}>" if kind == "secret" else "made-up-value")
+
+
+@pytest.mark.parametrize(("location", "told"), [("./values.env", ["`file` has no key `TOKN`"]), (None, [])])
+def test_a_key_that_a_bind_with_a_file_does_not_list_is_told(
+    language: Any, location: str | None, told: list[str]
+) -> None:
+    written = {
+        "ikanos": "1.0.0-beta4",
+        "binds": [{"namespace": "file", "location": location, "keys": {"TOKEN": "TOKEN"}}],
+        "capability": {
+            "consumes": [
+                {
+                    "namespace": "up",
+                    "baseUri": "https://up.test",
+                    "authentication": {"type": "bearer", "token": "{{file.TOKN}}"},
+                    "resources": [{"path": "/x", "operations": [{"name": "op"}]}],
+                }
+            ],
+            "exposes": [{"type": "mcp", "namespace": "a", "port": 1, "tools": [{"name": "t", "call": "up.op"}]}],
+        },
+    }
+    reading = language.read(json.dumps(written))
+    assert [message.partition(":")[0] for code, message in reading.told if code == "VAR001"] == told

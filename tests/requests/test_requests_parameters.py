@@ -133,6 +133,42 @@ def test_headers_of_the_connection_are_told_and_never_sent(compiled: Any, name: 
     assert (found.inputs, found.headers()) == ([], {})
 
 
+@pytest.mark.parametrize("name", ["X Trace", "X-Trace:", "X-Sp\u00fcr", "X-Trace\r\nX-Evil"])
+def test_a_parameter_that_no_header_can_be_named_after_is_told_and_never_sent(compiled: Any, name: str) -> None:
+    found = compiled({"inputParameters": [{"name": name, "in": "header", "value": "1"}]})
+    assert found.told == [("REQ003", f"`{name}` is no name of a header")]
+    assert not found.examined.is_served
+
+
+@pytest.mark.parametrize("level", ["api", "resource", "operation"])
+@pytest.mark.parametrize(
+    ("stated", "fault"),
+    [({"pattern": "["}, '"[" is not a "regex"'), ({"enum": "a, b"}, "`enum` must be a list")],
+)
+def test_a_parameter_that_nothing_can_be_checked_against_is_told_on_every_level(
+    compiled: Any, level: str, stated: Any, fault: str
+) -> None:
+    levels = {level: {"inputParameters": [{"name": "p", "in": "query", "type": "string", **stated}]}}
+    found = compiled(levels.pop("operation", {}), **levels)
+    assert found.told == [("INP003", f"the schema of `p` cannot be used: {fault}")]
+    assert not found.examined.is_served
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        ({"type": "integer", "default": "abc"}, ["`p` is declared integer, and `abc` is none"]),
+        ({"type": "boolean", "value": "maybe"}, ["`p` is declared boolean, and `maybe` is none"]),
+        ({"type": "integer", "default": "12"}, []),
+        ({"type": "number", "value": "{{env.KEY}}"}, []),
+        ({"type": "string", "default": 12}, []),
+    ],
+)
+def test_a_stated_value_that_is_not_of_its_type_is_told(compiled: Any, stated: Any, told: list[str]) -> None:
+    found = compiled({"inputParameters": [{"name": "p", "in": "query", **stated}]})
+    assert [message for code, message in found.told if code == "INP002"] == told
+
+
 def test_cookies_of_a_header_and_of_parameters_are_one_header(compiled: Any) -> None:
     stated = [{"name": "Cookie", "in": "header", "value": "a=1"}, {"name": "b", "in": "cookie", "value": "2;"}]
     assert compiled({"inputParameters": stated}).request().headers == (("Cookie", "a=1; b=2%3B"),)

@@ -40,6 +40,18 @@ async def test_the_table_of_servers_is_on_stderr_and_true(
     assert "without authentication" not in process.stderr
 
 
+def test_the_table_of_servers_holds_no_secret_of_a_base_uri(
+    start: "Start", given: dict[str, Any], upstream: "Upstream", key: str, tmp_path: Path
+) -> None:
+    text = Path(given["arguments"][0]).read_text(encoding="utf-8")
+    document = tmp_path / "mine.yaml"
+    document.write_text(text.replace("http://{{baseurl}}", "http://{{baseurl}}/{{env.AIMLAPI_API_KEY}}"), "utf-8")
+    sets = ("--set", f"baseurl={upstream.address}")
+    process = start("serve", document, *ANY_PORTS, *sets, env=given["env"], ready=True)
+    assert process.stderr.count(f"http://{upstream.address}/<AIMLAPI_API_KEY>") == 2
+    assert key not in process.stderr
+
+
 def test_the_ports_of_the_document_are_listened_on(
     start: "Start", given: dict[str, Any], upstream: "Upstream", tmp_path: Path, free_port: Callable[[], int]
 ) -> None:

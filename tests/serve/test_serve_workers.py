@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -160,6 +161,20 @@ def test_an_address_that_is_taken_is_told(process: "Process", start: "Start", gi
         second = start("serve", *arguments, *more, env=given["env"])
         assert second.end() == 1
         assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in second.stderr
+
+
+def test_an_address_is_taken_over_from_one_process_whose_connections_are_hardly_over(
+    start: "Start", given: dict[str, Any]
+) -> None:
+    alone = start("serve", *given["arguments"], env=given["env"], ready=True)
+    port = alone.served.rest
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        while connection.recv(65536):
+            pass  # until the server has closed: its address is in use for another minute (TIME-WAIT)
+    assert alone.stop() == 0
+    arguments = [*given["arguments"], "--port", f"aimlapi-threads-runs-rest={port}"]
+    assert start("serve", "--workers", "2", *arguments, env=given["env"], ready=True).served.rest == port
 
 
 def test_one_process_serves_standard_input(start: "Start", given: dict[str, Any]) -> None:

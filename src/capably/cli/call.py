@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from capably.examine import Examined
     from capably.plan.operation import Inputs, Operation
     from capably.plan.outcome import Fault, Outcome
+    from capably.telemetry.redaction import Hide
 
 
 @click.command(epilog="Exit codes: 0 done, 1 the upstream refused or cannot be reached, 2 used wrongly.")
@@ -63,7 +64,7 @@ def call(
         raise problem
     inputs = _given(operation, values, body)
     if dry_run:
-        _print_request(operation, inputs)
+        _print_request(operation, inputs, _hide_written(examined))
         return
     missing = missing_values([examined])
     if missing is not None:
@@ -142,7 +143,7 @@ def _value(text: str, kind: str) -> Any:
         return text
 
 
-def _print_request(operation: "Operation", given: dict[str, Any]) -> None:
+def _print_request(operation: "Operation", given: dict[str, Any], hide: "Hide") -> None:
     from capably.plan.description import describe_request
     from capably.plan.flow import run
     from capably.plan.inputs import accept
@@ -152,7 +153,7 @@ def _print_request(operation: "Operation", given: dict[str, Any]) -> None:
     try:
         inputs = accept(operation, given)
         if isinstance(operation.work, Flow):
-            _print_first_requests(operation, inputs)
+            _print_first_requests(operation, inputs, hide)
             return
         first = next(run(operation, inputs), None)
     except Fault as fault:
@@ -160,10 +161,10 @@ def _print_request(operation: "Operation", given: dict[str, Any]) -> None:
     if first is None:
         advice = "call it without --dry-run: nothing is sent"
         raise CommandError(f"`{operation.name}` makes no request: it answers by itself", advice, exit_code=EXIT_USAGE)
-    sys.stdout.write(json.dumps(describe_request(first.shown), indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(hide(json.dumps(describe_request(first.shown), indent=2, ensure_ascii=False)) + "\n")
 
 
-def _print_first_requests(operation: "Operation", inputs: "Inputs") -> None:
+def _print_first_requests(operation: "Operation", inputs: "Inputs", hide: "Hide") -> None:
     """The requests of a flow that need no answer of another step."""
     from capably.plan.description import describe_request
     from capably.plan.effects import Call
@@ -171,8 +172,15 @@ def _print_first_requests(operation: "Operation", inputs: "Inputs") -> None:
 
     starts = next(run_flow(operation, inputs)).starts
     requests = {start.key: describe_request(start.effect.shown) for start in starts if isinstance(start.effect, Call)}
-    sys.stdout.write(json.dumps(requests, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(hide(json.dumps(requests, indent=2, ensure_ascii=False)) + "\n")
     hint("these steps start first; what the others send depends on the answers")
+
+
+def _hide_written(examined: "Examined") -> "Hide":
+    """What takes secrets that stand in the document out of a text; all others are stand-ins."""
+    from capably.telemetry.redaction import Redactor
+
+    return Redactor(examined.compiled.written if examined.compiled is not None else ()).hide
 
 
 def _usage(fault: "Fault") -> CommandError:
@@ -182,7 +190,7 @@ def _usage(fault: "Fault") -> CommandError:
 def _trace(examined: "Examined") -> "Trace":
     from capably.cli.trace import Trace
 
-    return Trace(examined.compiled.variables if examined.compiled is not None else ())
+    return Trace(examined.compiled.secrets if examined.compiled is not None else ())
 
 
 async def _run(operation: "Operation", given: dict[str, Any], trace: "Trace | None") -> int:

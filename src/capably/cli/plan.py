@@ -49,16 +49,18 @@ def plan(*, files: tuple[Path, ...], output: str) -> None:
     from capably.examine import examine
     from capably.render.ndjson import document_json
     from capably.render.text import render_text
+    from capably.telemetry.redaction import Redactor
 
     colour = wants_colour(sys.stdout)
     failed = False
     for path in documents_below(files):
         examined = examine(path)
         failed = failed or examined.has_errors
+        hide = Redactor(examined.compiled.written if examined.compiled is not None else ()).hide
         if output == "json":
-            sys.stdout.write(_json_line(examined, document_json(examined.file, list(examined.diagnostics))))
+            sys.stdout.write(hide(_json_line(examined, document_json(examined.file, list(examined.diagnostics)))))
             continue
-        sys.stdout.writelines(f"{line}\n" for line in _lines(examined, colour=colour))
+        sys.stdout.writelines(f"{hide(line)}\n" for line in _lines(examined, colour=colour))
         errors = [item for item in examined.diagnostics if item.is_error]
         if errors:
             sys.stdout.flush()

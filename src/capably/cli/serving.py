@@ -84,14 +84,16 @@ def _shown_by(control: "ServerPlan") -> list[str]:
 
 def _upstreams(documents: Sequence["Examined"], listener: "Listener") -> list[str]:
     from capably.plan.consumed import Consumed
+    from capably.telemetry.redaction import Redactor, shown_url
 
     works = [operation.work for operation in listener.plan.operations]
     used = dict.fromkeys(work.target.namespace for work in works if isinstance(work, Consumed))
     used |= dict.fromkeys(forward.target for forward in listener.plan.forwards)
     for document in documents:
-        plan = document.compiled.plan if document.compiled is not None else None
-        if plan is not None and listener.plan in plan.servers:
-            return [plan.upstreams[namespace] for namespace in used]
+        compiled = document.compiled
+        if compiled is not None and listener.plan in compiled.plan.servers:
+            hide = Redactor(compiled.secrets).hide
+            return [hide(shown_url(compiled.plan.upstreams[namespace])) for namespace in used]
     return []
 
 

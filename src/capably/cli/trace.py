@@ -8,8 +8,8 @@ import click
 
 from capably.plan.effects import Call, Execute, Progress
 from capably.plan.outcome import Fault
-from capably.plan.variables import Variable
-from capably.telemetry.redaction import HIDDEN, SECRET_NAMES, Redactor
+from capably.plan.variables import SECRET_NAMES, Variable
+from capably.telemetry.redaction import HIDDEN, Redactor
 from capably.upstream.reply import Reply
 
 _MOST_SHOWN = 400

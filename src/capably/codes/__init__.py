@@ -79,7 +79,8 @@ CODES: dict[str, Code] = {
     "DOC014": Code(
         "A server asks for callers to be authenticated in a way that is not known here",
         "Callers are authenticated with bearer, basic, apikey, digest or oauth2. A server that its author wanted "
-        "closed is not opened: use one of these, or remove the block to serve it to everybody, on loopback. See "
+        "closed is not opened, and neither is one whose `authentication` is empty or misspelt: use one of these, or "
+        "remove the block to serve it to everybody, on loopback. See "
         "docs/authorization.md.",
     ),
     "DOC015": Code(
@@ -112,7 +113,8 @@ CODES: dict[str, Code] = {
         "A value in `with` looks like a reference, but names no input",
         "In `with`, `rest.X`, `tools.X`, `mcp.X` and `<this server's namespace>.X` mean the caller's input X; anything "
         "else is a constant. A dotted word with another head is usually a slip, so it is reported: as an error when it "
-        "is close to a reference, else as a warning, and then it is sent as it is written.",
+        "is close to a reference, else as a warning, and then it is sent as it is written. So is a template whose "
+        "braces are not closed.",
     ),
     "REF006": Code(
         "A name was matched loosely",
@@ -194,8 +196,8 @@ CODES: dict[str, Code] = {
     ),
     "INP002": Code(
         "A value is not one of those a parameter allows",
-        "The document states `enum` for the parameter and a value that is not in it. The value is sent all the same, "
-        "and the API will most likely refuse it.",
+        "The document states `enum` for the parameter and a value that is not in it, or a type that the value is not "
+        "of. The value is sent all the same, and the API will most likely refuse it.",
     ),
     "INP003": Code(
         "The schema of an input cannot be used",
@@ -212,6 +214,11 @@ CODES: dict[str, Code] = {
         "A style does not fit the place of its parameter",
         "OpenAPI 3.1 knows form, spaceDelimited, pipeDelimited and deepObject in a query, simple, label and matrix in "
         "a path, simple in a header and form in a cookie.",
+    ),
+    "REQ003": Code(
+        "A name that no header can have",
+        "Names of headers are letters, digits and `-`, without blanks and colons (RFC 9110, section 5.1). What would "
+        "send one that is none is left out.",
     ),
     "BOD001": Code(
         "A request body is of a type that cannot be sent",

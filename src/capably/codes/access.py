@@ -32,7 +32,8 @@ ACCESS: dict[str, Code] = {
     ),
     "AUT006": Code(
         "A value of an authentication block cannot be used",
-        "An URL that is not http or https, a key that is not PEM, a number that is negative.",
+        "An URL that is not http or https, a key that is not PEM, a number that is negative, a name that no header can "
+        "have.",
     ),
     "AUT007": Code(
         "A certificate is not there",

@@ -266,7 +266,14 @@ class _Parser:
         if token.kind == "text":
             return Constant(re.sub(r"\\(.)", r"\1", token.text[1:-1]))
         if token.kind == "number":
-            return Constant(float(token.text) if any(mark in token.text for mark in ".eE") else int(token.text))
+            return Constant(_number(token))
         if token.text in _CONSTANTS:
             return Constant(_CONSTANTS[token.text])
         return self._compile(token.text)
+
+
+def _number(token: _Token) -> int | float:
+    try:
+        return float(token.text) if any(mark in token.text for mark in ".eE") else int(token.text)
+    except ValueError:  # more digits than Python reads
+        raise ConditionError("the number is too long", token.position) from None

@@ -17,6 +17,7 @@ from capably.mock.routes import Found, Routes
 from capably.mock.schemas import Schema
 from capably.mock.template import Setting
 from capably.plan.outcome import Fault, Headers
+from capably.render.count import amount
 
 _LONGEST_SHOWN = 200  # finding the nearest path takes time that grows with the path a caller sends
 
@@ -113,7 +114,7 @@ class Mock:
     def _no_path(self, path: str) -> Fault:
         shown = self._routes.shown(path)[:_LONGEST_SHOWN]
         close = nearest(shown, self._routes.paths)
-        advice = f"did you mean {close}?" if close is not None else f"it has {len(self._routes.paths)} paths"
+        advice = f"did you mean {close}?" if close is not None else f"it has {amount(len(self._routes.paths), 'path')}"
         return Fault(404, "no-path", "The document has no such path", f"nothing is documented at {shown}: {advice}")
 
 

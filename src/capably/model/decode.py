@@ -4,6 +4,7 @@ One generic decoder walks a node beside a record's declaration. What is wrong be
 rest is decoded all the same, so that one mistake never hides another.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias, TypeVar
@@ -222,10 +223,13 @@ def read_flag(node: Node, key: str, found: list[Diagnostic]) -> bool | None:
     return None
 
 
+_WHOLE = re.compile(r"[0-9]{1,1000}")
+
+
 def _read_whole(node: Node, key: str, found: list[Diagnostic]) -> int | None:
     if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool):
         return node.value
-    if isinstance(node, Scalar) and node.text.isascii() and node.text.isdigit():
+    if isinstance(node, Scalar) and _WHOLE.fullmatch(node.text):
         return int(node.text)
     found.append(error("DOC010", f"`{key}` must be a whole number, not {_describe(node)}", node.span))
     return None

@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal
 
 from capably.diagnostics import Span
-from capably.document import Mapping, Node
+from capably.document import Mapping, Node, Scalar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,11 @@ class Record:
     def value_span(self, key: str) -> Span:
         """Where the value of a key stands (the record itself when it is not written)."""
         return self.node.value_span(key)
+
+    def is_empty(self, key: str) -> bool:
+        """Whether a key is written with nothing behind it."""
+        value = self.node.get(key)
+        return isinstance(value, Scalar) and value.value is None
 
 
 PUBLISHED = "1.0.0-alpha2"

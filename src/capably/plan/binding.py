@@ -167,6 +167,9 @@ class Binder:
         if not isinstance(node.value, str):
             return Constant(node.value)
         known = self._reference(node.text.strip(), target, node.span)
+        if known is None and any("{{" in piece for piece in cut(node.text) if isinstance(piece, str)):
+            message = f"`{node.text}` is sent as it is written: its braces hold no name, or are not closed"
+            self._found.append(warning("REF005", message, node.span, "a template is written '{{name}}'"))
         return known if known is not None else self.text(node.text, node.span)
 
     def _reference(self, text: str, target: TargetParameter | None, span: Span) -> Source | None:

@@ -25,15 +25,25 @@ from capably.plan.skills import compile_skills
 from capably.plan.steps import NO_SCRIPTS, Scripts
 from capably.plan.tool_names import with_safe_names
 from capably.plan.variables import NOTHING_GIVEN, Given, Variable
+from capably.plan.written_secrets import written_secrets
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A plan, the variables it uses with what was given for them, and what is wrong or worth knowing."""
+    """A plan, the variables it uses with what was given for them, and what is wrong or worth knowing.
+
+    ``written`` are secrets that stand in the document itself.
+    """
 
     plan: Plan
     variables: tuple[Variable, ...]
     diagnostics: tuple[Diagnostic, ...]
+    written: tuple[Variable, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[Variable, ...]:
+        """What must not be shown: the secrets among these."""
+        return self.variables + self.written
 
     @property
     def missing(self) -> tuple[Variable, ...]:
@@ -65,7 +75,7 @@ def compile_plan(
     control = compiler.control()
     compiler.check_unused()
     plan = Plan(capability.file, capability.title, capability.version, servers, dict(draft.upstreams), control)
-    return Compiled(plan, draft.variables.used, tuple(draft.found))
+    return Compiled(plan, draft.variables.used, tuple(draft.found), written_secrets(capability))
 
 
 class _Compiler:
@@ -113,6 +123,9 @@ class _Compiler:
         ]
         resources, prompts = self.shown(server, compiler)
         forwards = self.forwards(server, guard)
+        if server.is_empty("tls"):
+            advice = "name its `certificate`, or remove `tls` to serve plain http"
+            self.found.append(error("DOC011", "`tls` is empty: it needs `certificate`", server.key_span("tls"), advice))
         is_private = server.tls is not None or "tls" not in server.node.entries
         if port is None or not guard.is_kept or not is_private:
             return None  # what cannot be kept as it is stated is not opened
@@ -166,7 +179,7 @@ class _Compiler:
         return Freshness(max(stated, 0), server.cache_scope or "private")
 
     def port(self, server: Exposes) -> int | None:
-        if server.port is None and server.value_span("port") != server.node.span:
+        if server.port is None and "port" in server.node.entries and not server.is_empty("port"):
             return None  # what stands there has been told
         if server.port is None:
             message = f"the `{server.type}` server has no port"

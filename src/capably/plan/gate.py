@@ -122,6 +122,8 @@ def _apikey(block: Block) -> SecretGate:
     placement = block.text(where).lower() if where is not None else "header"
     if where is not None and placement not in {"header", "query"}:
         block.refuse("AUT003", f"a caller's API key cannot be in `{placement}`", where, "header or query")
+    if placement == "header" and name:
+        block.names_header(name, block.written("key", "name", "header") or "key")
     return SecretGate(placement, name.lower() if placement == "header" else name, "", "", value.encode(), name)
 
 

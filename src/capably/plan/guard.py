@@ -1,9 +1,9 @@
 """Who may call what of one server: its gate, gates of single operations, and the scopes that parts of it need."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
-from capably.diagnostics import Diagnostic, error
+from capably.diagnostics import Diagnostic, error, nearest
 from capably.model.contents import Prompt
 from capably.model.exposes import Exposed, ExposedOperation, Exposes, ExposesMcp, ForwardTo
 from capably.plan.gate import Asked, Gate, OpenGate, compile_gate, is_open
@@ -83,10 +83,29 @@ def guard_of(server: Exposes, reveal: Reveal, found: list[Diagnostic]) -> Guard:
     block = server.authentication
     if isinstance(server, ExposesMcp) and server.transport == "stdio":
         return Guard(None, is_kept=True, asks=False, reveal=reveal, found=found)
+    if block is None and _is_meant(server, found):
+        return Guard(None, is_kept=False, asks=True, reveal=reveal, found=found)
     if block is None or is_open(block):
         return Guard(None, is_kept=True, asks=True, reveal=reveal, found=found)
     gate = compile_gate(block, reveal, found)
     return Guard(gate, is_kept=gate is not None, asks=True, reveal=reveal, found=found)
+
+
+def _is_meant(server: Exposes, found: list[Diagnostic]) -> bool:
+    """Whether a server that has no block was meant to have one: it is empty, no block, or its key is misspelt."""
+    keys = [item.metadata["key"] for item in fields(server) if "key" in item.metadata]
+    for entry in server.node.entries.values():
+        if entry.key == "authentication":
+            if server.is_empty(entry.key):
+                advice = "say what callers must prove, or remove it to serve without"
+                message = "`authentication` is empty: the server would be open"
+                found.append(error("DOC014", message, entry.key_span, advice))
+            return True
+        if entry.key.lower().startswith("aut") and nearest(entry.key, keys) == "authentication":
+            message = f"`{entry.key}` is not `authentication`: the server would be open"
+            found.append(error("DOC014", message, entry.key_span, "rename it, or remove it to serve without"))
+            return True
+    return False
 
 
 def _offering(gate: Gate | None, needed: Iterable[Iterable[str]]) -> Gate | None:

@@ -12,10 +12,10 @@ from capably.expr.source import as_text
 from capably.model.values import Output
 from capably.plan.answer import Answer, Expected, Run
 from capably.upstream.request import OF_THE_CONNECTION
+from capably.upstream.sendable import is_field_name
 
 Fields = tuple[tuple[str, str], ...]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _OURS: Final = frozenset({"content-type", "content-encoding", "content-range", "date", "server", "vary"})
 _SENDABLE: Final = re.compile("[\t\x20-\x7e\xa0-\xff]*")  # RFC 9110, section 5.5
 
@@ -32,7 +32,7 @@ def usable_headers(outputs: Iterable[Output], found: list[Diagnostic]) -> list[O
 
 def _is_usable(output: Output, found: list[Diagnostic]) -> bool:
     name = (output.name or "").lower()
-    if not _TOKEN.fullmatch(name):
+    if not is_field_name(name):
         told = f"`{output.name}` is no name of a header" if name else "an output in a header needs a `name`"
         found.append(warning("OUT008", told, output.value_span("name"), "such as `X-Total-Count`"))
         return False

@@ -5,9 +5,11 @@ value comes from ``--set``, else from where the bind says: its location or the e
 every use is noted, so that all missing values can be told at once.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from capably.diagnostics import Span
 from capably.model.capability import Bind
@@ -28,6 +30,11 @@ class Given:
 
 
 NOTHING_GIVEN = Given()
+SECRET_NAMES: Final = re.compile(
+    r"authorization|cookie|key|token|secret|password|passwd|signature|credential|(?:^|[^a-z])(?:sig|auth|pwd)(?:[^a-z]|$)",
+    re.IGNORECASE,
+)
+"""Names of headers, query parameters and variables whose values are not told, whoever set them."""
 READABLE = frozenset({"file", "vault"})
 """Schemes of bind locations that can be read; a location without a scheme is a file."""
 
@@ -159,5 +166,6 @@ class Variables:
         values += [(self._given.bound.get(bound), location or "")]
         value, given_by = next((found for found in values if found[0]), (None, ""))
         is_bound = self.binds(written)
-        kind = VariableKind.SECRET if secret or is_bound else VariableKind.FREE
+        is_secret = secret or is_bound or SECRET_NAMES.search(name) is not None
+        kind = VariableKind.SECRET if is_secret else VariableKind.FREE
         return Variable(name, kind, environment, (), value, is_bound, (written,), location, given_by)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
-from capably.diagnostics import Diagnostic, warning
+from capably.diagnostics import Diagnostic, error, warning
 from capably.document import plain
 from capably.model.capability import Capability
 from capably.model.values import Parameter
 from capably.plan.choices import is_choice, not_a_choice
 from capably.plan.compile import Compiled
 from capably.upstream.request import OF_THE_CONNECTION
+from capably.upstream.sendable import is_field_name
 
 _STYLES = {
     "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
@@ -47,6 +48,14 @@ def header_of_the_connection(capability: Capability, _compiled: Compiled) -> Ite
         if parameter.in_ == "header" and parameter.name.lower() in OF_THE_CONNECTION:
             message = f"`{parameter.name}` is written when a request is sent: the parameter has no effect"
             yield warning("REQ001", message, parameter.value_span("name"), "remove it")
+
+
+def header_without_name(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
+    """A header parameter whose name no header can have."""
+    for parameter in _parameters(capability):
+        if parameter.in_ == "header" and not is_field_name(parameter.name):
+            message = f"`{parameter.name}` is no name of a header"
+            yield error("REQ003", message, parameter.value_span("name"), "such as `X-Request-Id`")
 
 
 def style_out_of_place(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:

@@ -40,6 +40,11 @@ def nothing_served(capability: Capability, compiled: Compiled) -> Iterator[Diagn
 def part_not_served(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:
     """Ways to an API that are not taken."""
     for entry in capability.consumes:
+        if (entry.type or "http").lower() not in {"http", "https"}:
+            message = (
+                f"`{entry.namespace}` is an API of type `{entry.type}`, which capably does not speak: it is sent http"
+            )
+            yield warning("DOC013", message, entry.value_span("type"), "write `type: http`, or put a gateway before it")
         if entry.tunnel is not None:
             message = f"`{entry.namespace}` is reached through a tunnel, which capably does not open"
             yield warning("DOC013", message, entry.key_span("tunnel"), *_without_tunnel(entry))

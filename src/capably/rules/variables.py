@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from capably.diagnostics import Diagnostic, warning
+from capably.diagnostics import Diagnostic, did_you_mean, warning
 from capably.model.capability import Capability
 from capably.plan.compile import Compiled
 from capably.plan.variables import READABLE, VariableKind, scheme_of
 
 
-def variable_not_bound(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+def variable_not_bound(capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
     """A variable that no bind explains: it must be given when the document is served."""
+    located = {bind.namespace: bind.keys or {} for bind in capability.binds if bind.location is not None}
     for variable in compiled.variables:
         if variable.kind is VariableKind.BASE_URI:
             if variable.value is not None:
@@ -22,6 +23,11 @@ def variable_not_bound(_capability: Capability, compiled: Compiled) -> Iterator[
             names = " or ".join(variable.environment)
             advice = f"give it with `--set {variable.name}=...` or as environment variable {names}; or add a bind"
             yield warning("VAR001", message, variable.spans[0], advice)
+        elif variable.location is None:
+            for namespace, _, key in (written.partition(".") for written in variable.written):
+                if key and namespace in located and key not in located[namespace]:
+                    message = f"`{namespace}` has no key `{key}`: it must be given when the document is served"
+                    yield warning("VAR001", message, variable.spans[0], *did_you_mean(key, located[namespace]))
 
 
 def location_not_readable(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:

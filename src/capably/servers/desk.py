@@ -25,8 +25,9 @@ class Document:
     """A document that is served.
 
     ``texts`` are those of the file and of what it imports, by the name that spans carry. ``plan`` holds the values of
-    secrets, as ``variables`` do: neither is for showing. ``generation`` is the number of the reload that brought it (1:
-    the start), ``loaded_at`` the moment, in UTC.
+    secrets, as ``variables`` and ``secrets`` (which has those that are written in the document as well) do: none of
+    them is for showing. ``generation`` is the number of the reload that brought it (1: the start), ``loaded_at`` the
+    moment, in UTC.
     """
 
     file: str
@@ -34,6 +35,7 @@ class Document:
     capability: Capability
     plan: Plan
     variables: tuple[Variable, ...]
+    secrets: tuple[Variable, ...]
     diagnostics: tuple[Diagnostic, ...]
     loaded_at: datetime
     generation: int

@@ -10,19 +10,13 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 from urllib.parse import quote, quote_plus
 
-from capably.plan.variables import Variable, VariableKind
+from capably.plan.variables import SECRET_NAMES, Variable, VariableKind
 
 Hide: TypeAlias = Callable[[str], str]
 """Gives a text without secrets."""
 
 SHORTEST: Final = 4
 HIDDEN: Final = "<hidden>"
-
-SECRET_NAMES: Final = re.compile(
-    r"authorization|cookie|key|token|secret|password|passwd|signature|credential|(?:^|[^a-z])(?:sig|auth|pwd)(?:[^a-z]|$)",
-    re.IGNORECASE,
-)
-"""Names of headers and query parameters whose values are not told, whoever set them."""
 
 
 def hide_nothing(text: str) -> str:

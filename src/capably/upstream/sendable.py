@@ -1,4 +1,4 @@
-"""Values as text that can go over the wire, and the error for those that cannot."""
+"""Values and names as text that can go over the wire, and the error for values that cannot."""
 
 import re
 from typing import Any
@@ -6,6 +6,14 @@ from typing import Any
 from capably.expr.source import as_text
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: UTF-8 cannot say it
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+
+
+def is_field_name(text: str) -> bool:
+    """Whether a text can be the name of a header."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 class RequestError(ValueError):

@@ -3,14 +3,15 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from capably.plan.variables import SECRET_NAMES
 from capably.servers.desk import Document
-from capably.telemetry.redaction import HIDDEN, SECRET_NAMES, Hide, Redactor, shown_url
+from capably.telemetry.redaction import HIDDEN, Hide, Redactor, shown_url
 from capably.upstream.request import Request
 
 
 def hide_of(documents: Iterable[Document]) -> Hide:
     """What takes the secrets of documents out of a text."""
-    return Redactor(variable for document in documents for variable in document.variables).hide
+    return Redactor(variable for document in documents for variable in document.secrets).hide
 
 
 _NAMES: Final = frozenset(

@@ -16,9 +16,10 @@ from capably.plan.gate import DigestGate, Gate, SecretGate, scheme_of
 from capably.plan.offer_description import describe_prompt, describe_resource
 from capably.plan.operation import Input, Kind, Operation, ServerPlan
 from capably.plan.steps import CallTask, Flow
+from capably.plan.variables import SECRET_NAMES
 from capably.servers.console.hiding import hidden, hide_of
 from capably.servers.desk import Desk, Document, Listener
-from capably.telemetry.redaction import HIDDEN, SECRET_NAMES
+from capably.telemetry.redaction import HIDDEN
 
 Object: TypeAlias = dict[str, Any]
 

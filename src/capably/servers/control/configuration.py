@@ -7,10 +7,10 @@ from typing import Any, Final
 from capably.document import Mapping, Node, Scalar, Sequence
 from capably.expr.template import holes
 from capably.model.auth import SECRETS
-from capably.plan.variables import Variable, VariableKind
+from capably.plan.variables import SECRET_NAMES, Variable, VariableKind
 from capably.servers.control.asked import Answer, Asked, Room, answer
 from capably.servers.desk import Document
-from capably.telemetry.redaction import SECRET_NAMES, Redactor, shown_url
+from capably.telemetry.redaction import Redactor, shown_url
 
 MASK: Final = "***"
 _URL: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://\S+")
@@ -25,7 +25,7 @@ async def shown(room: Room, asked: Asked) -> Answer:
 
 
 def _document(document: Document) -> dict[str, Any]:
-    hide = Redactor(document.variables, stand_in=MASK).hide
+    hide = Redactor(document.secrets, stand_in=MASK).hide
     return {
         "file": document.file,
         "files": list(document.texts),

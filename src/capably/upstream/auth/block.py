@@ -10,6 +10,7 @@ from capably.diagnostics import Diagnostic, Span, did_you_mean, error, warning
 from capably.document import Mapping, Node, Scalar, Sequence
 from capably.expr.template import holes
 from capably.model.auth import Authentication
+from capably.upstream.sendable import is_field_name
 
 Reveal: TypeAlias = Callable[[str, Span], str]
 """Gives the text of a template with its variables filled in, or with stand-ins such as ``<API_KEY>``."""
@@ -95,9 +96,12 @@ class Block:
         return self.text(*keys)
 
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
-        """Names and values, written as a mapping, or as a list of ``{key, value}`` or ``{name, value}``."""
+        """Headers: names and values, written as a mapping, or as a list of ``{key, value}`` or ``{name, value}``."""
         node = self.stated.node.get(key)
-        return tuple((name, self._pair_value(name, value)) for name, value in _pair_nodes(node))
+        pairs = tuple((name, self._pair_value(name, value)) for name, value in _pair_nodes(node))
+        for name, _value in pairs:
+            self.names_header(name, key)
+        return pairs
 
     def choice(self, choices: tuple[str, ...], *keys: str) -> str:
         """One of several words, the first of them by default; AUT005 for any other, case and ``-`` aside."""
@@ -110,6 +114,11 @@ class Block:
             message = f"`{key}` of `{self.stated.type}` authentication cannot be `{text}`"
             self.refuse("AUT005", message, key, *did_you_mean(text, choices))
         return by_fold.get(fold(text), choices[0])
+
+    def names_header(self, name: str, key: str) -> None:
+        """Tell that what stands under a key is no name of a header, if it is none."""
+        if not is_field_name(name) and not is_stand_in(name):
+            self.refuse("AUT006", f"`{name}` is no name of a header", key, "such as `X-Api-Key`")
 
     def lacks(self, key: str, *advice: str) -> None:
         """Tell that the block lacks a key."""

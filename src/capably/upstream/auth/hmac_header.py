@@ -115,6 +115,7 @@ def compile_hmac(block: Block) -> HmacHeader | Veracode:
     if block.written("apiId") is not None and block.written("secret", "signs") is None:
         return _veracode(block)
     header = block.text("header", default="X-Signature")
+    block.names_header(header, "header")
     written = ((header, block.text("value", default="{signature}")), *block.pairs("headers"))
     signs = block.template("signs") or _SIGNS
     _check(block, "signs", signs)
