@@ -94,7 +94,7 @@ def test_a_token_is_taken_exactly_when_all_its_claims_are_right(claims: dict[str
     assert is_taken(claims) == is_good
 
 
-@given(st.binary(max_size=40))
+@given(st.binary(max_size=40).filter(lambda payload: not payload.lstrip().startswith(b"{")))
 def test_a_right_signature_under_what_is_no_object_is_refused(payload: bytes) -> None:
     with pytest.raises(TokenRefusedError):
         claims_of(signed(payload))
