@@ -188,7 +188,7 @@ def _convert(node: Node, key: str) -> Node:
             name = "from"
         if name != entry.key and name in node.entries:
             name = entry.key
-        entries[name] = Entry(name, entry.key_span, _convert(entry.value, entry.key))
+        entries[name] = replace(entry, key=name, value=_convert(entry.value, entry.key))
     return Mapping(entries, node.span)
 
 

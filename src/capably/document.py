@@ -6,7 +6,7 @@ limits. A text that cannot be read gives diagnostics (DOC001 to DOC006), never a
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn, TypeAlias
 
 import yaml
@@ -50,11 +50,12 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key of a mapping with its value."""
+    """One key of a mapping with its value; ``is_twice`` when the key stands there again, with another one."""
 
     key: str
     key_span: Span
     value: "Node"
+    is_twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +288,7 @@ class _Builder:
                 merged += self.sources(value)
             elif key.text in entries:
                 self.duplicate(key, entries[key.text])
+                entries[key.text] = replace(entries[key.text], is_twice=True)
             else:
                 entries[key.text] = Entry(key.text, key.span, value)
         for source in merged:

@@ -5,7 +5,7 @@ keeps the places it has in its own file. Paths are relative to the file that imp
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os.path import normpath
 from pathlib import Path
 from typing import TypeAlias
@@ -123,7 +123,7 @@ def _text(node: Mapping, key: str) -> str | None:
 
 
 def _with_value(entry: Entry, value: Node) -> Entry:
-    return Entry(entry.key, entry.key_span, value)
+    return replace(entry, value=value)
 
 
 def _entries(root: Mapping, section: str) -> list[Mapping]:

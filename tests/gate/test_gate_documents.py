@@ -174,6 +174,29 @@ def test_a_server_that_was_meant_to_ask_is_left_out_with_its_resources_and_promp
     assert gates(examined) == []
 
 
+def test_a_server_that_states_twice_who_may_call_is_left_out(tmp_path: Path) -> None:
+    file = tmp_path / "twice.yaml"
+    file.write_text(
+        """
+ikanos: "1.0.0-beta5"
+info: {display: Twice, description: Two blocks}
+capability:
+  exposes:
+    web:
+      type: rest
+      port: 1
+      authentication: {type: none}
+      authentication: {type: bearer, token: "{{env.SECRET}}"}
+      resources:
+        - {path: /x, operations: [{method: GET, outputParameters: [{type: string, value: x}]}]}
+""",
+        encoding="utf-8",
+    )
+    examined = examine(file)
+    assert ("DOC003", "the key `authentication` stands twice in one mapping") in told(examined)
+    assert gates(examined) == []
+
+
 @pytest.mark.parametrize("key", ["x-authentication", "documentation", "author"])
 def test_other_keys_ask_nobody(read: Read, key: str) -> None:
     assert gates(read(Written({key: False}))) == [None, None]

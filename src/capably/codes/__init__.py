@@ -79,9 +79,8 @@ CODES: dict[str, Code] = {
     "DOC014": Code(
         "A server asks for callers to be authenticated in a way that is not known here",
         "Callers are authenticated with bearer, basic, apikey, digest or oauth2. A server that its author wanted "
-        "closed is not opened, and neither is one whose `authentication` is empty or misspelt: use one of these, or "
-        "remove the block to serve it to everybody, on loopback. See "
-        "docs/authorization.md.",
+        "closed is not opened, and neither is one whose `authentication` is empty, misspelt or stated twice: use one "
+        "of these, or remove the block to serve it to everybody, on loopback. See docs/authorization.md.",
     ),
     "DOC015": Code(
         "There is nothing to serve",

@@ -83,7 +83,7 @@ def guard_of(server: Exposes, reveal: Reveal, found: list[Diagnostic]) -> Guard:
     block = server.authentication
     if isinstance(server, ExposesMcp) and server.transport == "stdio":
         return Guard(None, is_kept=True, asks=False, reveal=reveal, found=found)
-    if block is None and _is_meant(server, found):
+    if (block is None and _is_meant(server, found)) or _is_doubtful(server):
         return Guard(None, is_kept=False, asks=True, reveal=reveal, found=found)
     if block is None or is_open(block):
         return Guard(None, is_kept=True, asks=True, reveal=reveal, found=found)
@@ -106,6 +106,12 @@ def _is_meant(server: Exposes, found: list[Diagnostic]) -> bool:
             found.append(error("DOC014", message, entry.key_span, "rename it, or remove it to serve without"))
             return True
     return False
+
+
+def _is_doubtful(server: Exposes) -> bool:
+    """Whether two blocks are stated, which has been told: nobody knows which one is meant."""
+    stated = server.node.entries.get("authentication")
+    return stated is not None and stated.is_twice
 
 
 def _offering(gate: Gate | None, needed: Iterable[Iterable[str]]) -> Gate | None:
