@@ -206,6 +206,7 @@ TOLD: dict[str, str | bytes] = {
     ),
     "SRV004": document({"name": "t"}, {"name": "t"}),
     "INP003": document({"inputParameters": [{"name": "id", "type": "string", "pattern": "("}]}),
+    "INP004": document({"inputParameters": [{"name": "id", "type": "string"}]}),
     "CNT001": shown(tools=[{"name": "t", "content": [{}]}]),
     "RES001": shown(
         resources=[{"uri": "a://b", "text": "c", "data": ""}, {"uri": "a://b", "text": "c", "location": "d"}]

@@ -197,8 +197,11 @@ def test_an_input_with_a_name_like_a_declared_one_is_told(language: Any) -> None
     consumed = {"inputParameters": [parameter("colour", "query")]}
     declared = [{"name": "colour", "in": "query", "type": "string"}]
     reading = language.route("GET /v1", consumed, {"inputParameters": declared, "with": {"colour": "rest.color"}})
-    assert reading.told == [("REF009", "no input `color` is declared; it is added")]
-    assert reading.help == ["did you mean `colour`?"]
+    assert reading.told == [
+        ("INP004", "`colour` of `op` goes nowhere: `up.op` takes no such value"),
+        ("REF009", "no input `color` is declared; it is added"),
+    ]
+    assert "did you mean `colour`?" in reading.help
 
 
 def test_a_parameter_that_authentication_fills_is_not_asked_for(language: Any) -> None:

@@ -94,6 +94,18 @@ SPEAKS: list[tuple[Rule, list[Edit], str, str]] = [
         "2 operations of `agent` declare no inputs: they are inferred",
     ),
     (
+        inputs.input_without_use,
+        [(READ_CALL, READ_CALL.replace("id, in: path}", "id, in: path}, {name: fields, in: query}"))],
+        "INP004 28:29",
+        "`fields` of `read` goes nowhere: `up.read` takes no such value",
+    ),
+    (
+        inputs.input_without_use,
+        [(FIRST_ROUTE, FIRST_ROUTE.replace("{id}", "{id}/{part}"))],
+        "INP004 28:29",
+        "`part` of `read` goes nowhere: `up.read` takes no such value",
+    ),
+    (
         inputs.schema_unusable,
         [(READS, READS.replace("name: id,", "name: id, pattern: '(',"))],
         "INP003 34:60",
@@ -342,6 +354,17 @@ STAYS_SILENT: list[tuple[Rule, list[Edit]]] = [
     (variables.location_not_readable, [("  keys:", "  location: secrets.yaml\n  keys:")]),
     (variables.location_not_readable, [("  keys:", "  location: file:///secrets.yaml\n  keys:")]),
     (inputs.inputs_inferred, []),
+    (inputs.input_without_use, stepped("")),
+    (
+        inputs.input_without_use,
+        [
+            (
+                "method: GET\n        inputParameters: [",
+                "method: GET\n        inputParameters: [{name: fields, in: query}, ",
+            ),
+            (READ_CALL, READ_CALL.replace("id, in: path}", "id, in: path}, {name: fields, in: query}")),
+        ],
+    ),
     (
         requests.value_not_allowed,
         [(BASE, f"{BASE}\n    inputParameters: [{{name: a, in: query, type: array, value: ['1', 2], enum: [1, 2]}}]")],

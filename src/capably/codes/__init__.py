@@ -204,6 +204,11 @@ CODES: dict[str, Code] = {
         "(ECMA-262), a type that does not exist, a reference that leads nowhere or out of the document. Nothing could "
         "be checked against it, so the operation is left out.",
     ),
+    "INP004": Code(
+        "An input goes nowhere",
+        "Callers are asked for a value that no path, parameter or body of the called operation takes, nor the answer: "
+        "often its name differs from the one there, or `authentication` sends it already.",
+    ),
     "REQ001": Code(
         "A header belongs to the connection",
         "Headers such as Content-Length, Transfer-Encoding, Host and Connection frame a message or concern one "

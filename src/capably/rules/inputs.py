@@ -9,10 +9,12 @@ from capably.model.capability import Capability
 from capably.model.exposes import ExposesMcp, ExposesRest
 from capably.model.values import Parameter
 from capably.plan.compile import Compiled
+from capably.plan.consumed import Consumed
 from capably.plan.conversion import LOST, convert
 from capably.plan.operation import Operation, Origin
 from capably.plan.parameter_schema import schema_of
 from capably.plan.schema_check import check_of
+from capably.plan.unused import inputs_read
 
 
 def inputs_inferred(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
@@ -34,6 +36,22 @@ _STATED = frozenset({Origin.DECLARED, Origin.FLOW})
 
 def _is_inferred(operation: Operation) -> bool:
     return bool(operation.inputs) and all(item.origin not in _STATED for item in operation.inputs)
+
+
+def input_without_use(_capability: Capability, compiled: Compiled) -> Iterator[Diagnostic]:
+    """A value that callers are asked for, and that neither the request nor the answer takes."""
+    for server in compiled.plan.servers:
+        for operation in server.operations:
+            work = operation.work
+            if not isinstance(work, Consumed):
+                continue
+            read = set(inputs_read((work.request, work.scheme, operation.answer, operation.contents)))
+            for item in operation.inputs:
+                if item.name not in read:
+                    target = work.target
+                    message = f"`{item.name}` of `{operation.name}` goes nowhere: `{target.name}` takes no such value"
+                    advice = f"{target.method} {target.path} has no place for it: remove it, or name it as it is there"
+                    yield warning("INP004", message, operation.span, advice)
 
 
 def schema_unusable(capability: Capability, _compiled: Compiled) -> Iterator[Diagnostic]:

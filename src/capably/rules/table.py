@@ -16,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     variables.variable_not_bound,
     variables.location_not_readable,
     inputs.inputs_inferred,
+    inputs.input_without_use,
     inputs.schema_unusable,
     answers.answer_misstated,
     requests.value_not_allowed,
