@@ -71,6 +71,7 @@ class Pool:
         self._alone: set[Way] = set()  # those known to speak HTTP/1.1, so that calls need not wait for each other
         self._usual: ResumingContext | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._waiting: set[asyncio.Timeout] = set()  # of calls for which a connection is opened
         self._closed: asyncio.Event | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,6 +94,7 @@ class Pool:
             proxy = self._proxy(address) if self._proxies else None
             if len(self._ways) >= _MOST_WAYS:  # a base URI with holes can lead to many origins
                 self._ways.clear()
+                self._alone.clear()
             way = self._ways[origin, tls] = Way(address, proxy, tls)
         return way
 
@@ -123,21 +125,27 @@ class Pool:
         if deadline is not None and deadline.at < until.at:
             until = deadline
         try:
-            async with asyncio.timeout_at(until.at):
-                while way in self._shared or (OFFERED and way.is_tls and way not in self._alone):
-                    place = await self._place(way)
-                    if place is not None:
-                        return place
-                connection = await self._connect(way)
-                if connection.is_multiplexed:
-                    return connection.stream()
-                return connection
+            async with asyncio.timeout_at(until.at) as patience:
+                self._waiting.add(patience)
+                try:
+                    return await self._found(way)
+                finally:
+                    self._waiting.discard(patience)
         except TimeoutError as problem:
+            if self._closed is not None:
+                raise UpstreamError(Trouble.BROKEN, CLIENT_CLOSED) from None
             raise until.problem from problem
         except OSError as problem:
-            raise UpstreamError(
-                Trouble.UNREACHABLE, f"no connection to {way.address.authority}: {problem}"
-            ) from problem
+            reason = str(problem) or "it was closed"
+            raise UpstreamError(Trouble.UNREACHABLE, f"no connection to {way.address.authority}: {reason}") from problem
+
+    async def _found(self, way: Way) -> "Connection | Http2Stream":
+        while way in self._shared or (OFFERED and way.is_tls and way not in self._alone):
+            place = await self._place(way)
+            if place is not None:
+                return place
+        connection = await self._connect(way)
+        return connection.stream() if connection.is_multiplexed else connection
 
     def give_up(self, user: object) -> None:
         """Give up what is carried for a client; what others need goes on."""
@@ -148,11 +156,14 @@ class Pool:
         """Close every connection, whatever it carries."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self._closed = asyncio.Event()
         self._idle.clear()
+        for patience in self._waiting:
+            with contextlib.suppress(RuntimeError):  # it is over already
+                patience.reschedule(0)
         for opening in tuple(self._opening.values()):
             opening.cancel()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        self._closed = asyncio.Event()
         for connection in tuple(self._open):
             connection.abort()
         if self._open:
@@ -215,7 +226,7 @@ class Pool:
         except BaseException:
             connection.abort()
             raise
-        if not connection.most:
+        if not connection.has_room:
             connection.abort()
             raise UpstreamError(Trouble.UNREACHABLE, f"{way.address.authority} takes no requests over HTTP/2")
         self._alone.discard(way)
@@ -243,7 +254,7 @@ class Pool:
     def _keep(self, way: Way, connection: Connection) -> None:
         loop = connection.loop
         connection.idle_since = loop.time()
-        if connection.uses == 1 and way.address.is_tls:
+        if connection.uses == 1 and way.is_tls:
             self._remember(way, connection)
         self._idle.setdefault(way, []).append(connection)
         if self._sweeper is None:
