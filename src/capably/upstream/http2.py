@@ -34,6 +34,8 @@ from capably.upstream.reply import Trouble, UpstreamError
 _STREAM_WINDOW: Final = 256 * 1024
 _WINDOW: Final = 1024 * 1024  # of the connection: more than one stream may be on its way
 _MOST_RESETS: Final = 500  # of either side; a connection with more is used no longer
+_MOST_UNREAD: Final = 1024 * 1024  # bytes that the upstream made us say and does not read
+_SILENCE_S: Final = 1.0
 _MOST_STREAMS: Final = 1_000_000  # identifiers end at 2**31 (RFC 9113, section 5.1.1)
 
 
@@ -70,6 +72,8 @@ class Http2Connection(asyncio.Protocol):
         self._reserved = 0
         self._debt = 0
         self._resets = 0
+        self._unread = 0
+        self._heard_at = 0.0
         self._is_leaving = False
         self._writable: asyncio.Future[None] | None = None
         self.ready: asyncio.Future[None] = self.loop.create_future()
@@ -140,12 +144,17 @@ class Http2Connection(asyncio.Protocol):
         else:
             self._on_free(self)
 
-    def reset(self, number: int) -> None:
-        """Tell the upstream that an answer is no longer wanted."""
+    def reset(self, stream: Http2Stream) -> None:
+        """Tell the upstream that an answer is no longer wanted.
+
+        Where nothing at all came since it was asked for, there may be nobody any more: others are asked elsewhere.
+        """
         if self.is_open:
             self._count_reset()
+            if self._heard_at <= stream.began < self.loop.time() - _SILENCE_S:
+                self._is_leaving = True
             with contextlib.suppress(ProtocolError):  # the end of it has come with what is being read
-                self.framing.reset_stream(number, ErrorCodes.CANCEL)
+                self.framing.reset_stream(stream.number, ErrorCodes.CANCEL)
             self.flush()
 
     def _count_reset(self) -> None:
@@ -160,11 +169,12 @@ class Http2Connection(asyncio.Protocol):
                 self.framing.increment_flow_control_window(size, number)
             self.flush()
 
-    def flush(self) -> None:
-        """Send the frames that are waiting."""
+    def flush(self) -> int:
+        """Send the frames that are waiting; returns how many bytes they are."""
         data = self.framing.data_to_send()
         if data and self.is_open:
             self.transport.write(data)
+        return len(data)
 
     async def drained(self) -> None:
         """Wait while the transport holds enough.
@@ -213,6 +223,7 @@ class Http2Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Part of ``asyncio.Protocol``."""
+        self._heard_at = self.loop.time()
         try:
             for event in self.framing.receive_data(data):
                 self._take(event)
@@ -224,7 +235,12 @@ class Http2Connection(asyncio.Protocol):
         if self._debt > _WINDOW // 2:
             self.framing.increment_flow_control_window(self._debt)
             self._debt = 0
-        self.flush()
+        said = self.flush()
+        if self._writable is not None:
+            self._unread += said
+            if self._unread > _MOST_UNREAD:
+                self._fail(UpstreamError(Trouble.BROKEN, "the upstream asks without reading what it is told"))
+                self.abort()
 
     def _take(self, event: Event) -> None:
         if isinstance(event, DataReceived):
@@ -265,6 +281,7 @@ class Http2Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Part of ``asyncio.Protocol``."""
         self._writable = self.loop.create_future()
+        self._unread = 0
 
     def resume_writing(self) -> None:
         """Part of ``asyncio.Protocol``."""

@@ -32,7 +32,7 @@ class Shared(Protocol):
         """The exchange is over."""
         ...
 
-    def reset(self, number: int) -> None:
+    def reset(self, stream: "Http2Stream") -> None:
         """The answer is no longer wanted."""
         ...
 
@@ -40,7 +40,7 @@ class Shared(Protocol):
         """Let the upstream send so much more."""
         ...
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         """Send the frames that are waiting."""
         ...
 
@@ -59,13 +59,13 @@ class Http2Stream:
         "_connection",
         "_debt",
         "_exchange",
-        "_is_first",
         "_is_over",
         "_is_paused",
         "_is_sent",
         "_status",
         "_uploading",
         "_window",
+        "began",
         "loop",
         "number",
         "user",
@@ -77,9 +77,9 @@ class Http2Stream:
         """Keep the connection; nothing is sent yet."""
         self.loop = connection.loop
         self.number = 0
+        self.began = 0.0
         self.user: object = None
         self._connection = connection
-        self._is_first = connection.uses == 1
         self._exchange: Exchange | None = None
         self._status = 0
         self._debt = 0
@@ -112,6 +112,7 @@ class Http2Stream:
         timer = None if deadline is None else self.loop.call_at(deadline.at, self._time_out, deadline)
         try:
             self._is_sent = not body
+            self.began = self.loop.time()
             self.number = self._connection.begin(self, fields, is_whole=self._is_sent)
             if isinstance(body, bytes):
                 body = self._send_now(body)
@@ -160,6 +161,7 @@ class Http2Stream:
         except Exception as problem:  # noqa: BLE001 -- whoever waits for the answer is told, as it is
             if not self._is_over and not exchange.answered.done():
                 exchange.answered.set_exception(problem)
+            exchange.fail(UpstreamError(Trouble.BROKEN, "the body of the request could not be sent"))
             self.abort()
 
     async def _send(self, chunk: bytes) -> None:
@@ -221,6 +223,8 @@ class Http2Stream:
             self.fail(UpstreamError(Trouble.BROKEN, f"not an HTTP answer: {problem}"))
             return
         exchange.on_headers_complete()
+        if event.stream_ended is not None and exchange.lacks_body:  # h2 counts what comes in DATA frames alone
+            self.fail(UpstreamError(Trouble.BROKEN, "the answer ended before its body came"))
 
     def _give_back(self) -> None:
         if not self._is_paused and not self._is_over and self._debt >= _CREDIT:
@@ -240,28 +244,19 @@ class Http2Stream:
         if exchange is None or self._is_over:
             return
         self._leave()
-        if isinstance(problem, UpstreamError):
-            exchange.fail(problem)
-        elif not exchange.answered.done():
-            exchange.answered.set_exception(problem)
-        else:
-            exchange.fail(UpstreamError(Trouble.BROKEN, "the upstream gave the answer up"))
+        _tell(exchange, problem)
 
     def fail(self, problem: UpstreamError | StaleError) -> None:
         """Give the exchange up, and tell it why."""
         exchange = self._exchange
         self.abort()
-        if exchange is None:
-            return
-        if isinstance(problem, UpstreamError):
-            exchange.fail(problem)
-        elif not exchange.answered.done():
-            exchange.answered.set_exception(problem)
+        if exchange is not None:
+            _tell(exchange, problem)
 
     def lose(self, problem: UpstreamError) -> None:
-        """The connection has ended: what was asked on one that had been used before may be asked again."""
+        """The connection has ended: what was asked on one that carried other requests may be asked again."""
         exchange = self._exchange
-        if exchange is not None and not self._is_first and not exchange.has_begun:
+        if exchange is not None and self._connection.uses > 1 and not exchange.has_begun:
             self._lost(StaleError())
         else:
             self._lost(problem)
@@ -271,7 +266,7 @@ class Http2Stream:
         if self._is_over:
             return
         if self.number:
-            self._connection.reset(self.number)
+            self._connection.reset(self)
         self._leave()
 
     def pause(self) -> None:
@@ -299,3 +294,12 @@ class Http2Stream:
     def should_keep_alive(self) -> bool:
         """As the parser of HTTP/1.1 has it."""
         return True
+
+
+def _tell(exchange: Exchange, problem: UpstreamError | StaleError) -> None:
+    if isinstance(problem, UpstreamError):
+        exchange.fail(problem)
+    elif not exchange.answered.done():
+        exchange.answered.set_exception(problem)
+    else:
+        exchange.fail(UpstreamError(Trouble.BROKEN, "the upstream gave the answer up"))
