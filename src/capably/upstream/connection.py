@@ -52,15 +52,22 @@ class Connection(asyncio.Protocol):
     is_multiplexed: Literal[False] = False
     parser = staticmethod(HttpResponseParser)
 
-    def __init__(self, on_free: "Callable[[Connection], None]", on_lost: "Callable[[Connection], None]") -> None:
+    def __init__(
+        self,
+        on_free: "Callable[[Connection], None]",
+        on_spent: "Callable[[Connection], None]",
+        on_lost: "Callable[[Connection], None]",
+    ) -> None:
         """Wait to be connected.
 
         Args:
             on_free: called when an exchange is over and the next may begin.
+            on_spent: called when one is over and no other may begin, before the connection is closed.
             on_lost: called when the connection has ended.
         """
         self.loop = asyncio.get_running_loop()
         self._on_free = on_free
+        self._on_spent = on_spent
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
@@ -229,6 +236,8 @@ class Connection(asyncio.Protocol):
         if exchange.is_kept_alive and self._is_sent and self._writable is None and self.is_open:
             self._on_free(self)
         else:
+            if self.is_open:
+                self._on_spent(self)
             self.abort()
 
     def pause_writing(self) -> None:

@@ -100,7 +100,7 @@ class Pool:
 
     def _proxy(self, address: Address) -> Address | None:
         named = self._proxies.get(address.scheme)
-        if not named or proxy_bypass(address.host):
+        if not named or proxy_bypass(f"{address.host}:{address.port}"):
             return None
         return address_of(named if "://" in named else f"http://{named}")
 
@@ -200,7 +200,7 @@ class Pool:
 
     async def _connect(self, way: Way) -> AnyConnection:
         if not (OFFERED and way.is_tls):
-            connection = Connection(partial(self._keep, way), self._forget)
+            connection = self._made(way)
             await self._reach(way, lambda: connection)
             self._open.add(connection)
             return connection
@@ -208,12 +208,15 @@ class Pool:
         await self._reach(way, lambda: negotiation)
         if negotiation.is_http2:
             return await self._begin_http2(way, negotiation)
-        connection = Connection(partial(self._keep, way), self._forget)
+        connection = self._made(way)
         self._open.add(connection)
         negotiation.hand_over(connection)
         if way not in self._shared:
             self._alone.add(way)
         return connection
+
+    def _made(self, way: Way) -> Connection:
+        return Connection(partial(self._keep, way), partial(self._resume_later, way), self._forget)
 
     async def _begin_http2(self, way: Way, negotiation: Negotiation) -> "Http2Connection":
         from capably.upstream.http2 import Http2Connection  # noqa: PLC0415 -- an extra
@@ -259,6 +262,10 @@ class Pool:
         self._idle.setdefault(way, []).append(connection)
         if self._sweeper is None:
             self._sweeper = loop.call_later(_IDLE_S, self._sweep)
+
+    def _resume_later(self, way: Way, connection: Connection) -> None:
+        if connection.uses == 1 and way.is_tls:
+            self._remember(way, connection)
 
     def _rest(self, way: Way, connection: "Http2Connection") -> None:
         """A shared connection carries nothing any more."""
