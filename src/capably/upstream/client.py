@@ -137,7 +137,7 @@ class Client:
         framing = framing_of(request, body)
         decodes = not streams_all and request.streams_over is None
         cap = self._limits.answer_bytes if request.answer_bytes is None else request.answer_bytes
-        connection: Connection | Http2Stream | None = self._pool.kept(way)
+        connection = self._pool.kept(way)
         stale = 0
         while True:
             connection = connection or await self._opened(way, deadline)

@@ -104,13 +104,16 @@ class Pool:
             return None
         return address_of(named if "://" in named else f"http://{named}")
 
-    def kept(self, way: Way) -> Connection | None:
-        """A connection that is there already."""
+    def kept(self, way: Way) -> "Connection | Http2Stream | None":
+        """A connection that is there already, or a place on one that is shared."""
         idle = self._idle.get(way)
         while idle:
             connection = idle.pop()
             if connection.is_open:
                 return connection
+        for shared in self._shared.get(way, ()):
+            if shared.has_room:
+                return shared.stream()
         return None
 
     async def opened(self, way: Way, deadline: Deadline | None) -> "Connection | Http2Stream":
@@ -170,10 +173,10 @@ class Pool:
             await self._closed.wait()
 
     async def _place(self, way: Way) -> "Connection | Http2Stream | None":
-        """A place on a connection that is shared, or what is there once one has been opened: maybe nothing."""
-        for shared in self._shared.get(way, ()):
-            if shared.has_room:
-                return shared.stream()
+        """What is there, at the latest once a connection has been opened: maybe nothing."""
+        place = self.kept(way)
+        if place is not None:
+            return place
         opening = self._opening.get(way)
         if opening is None:
             opening = self._opening[way] = asyncio.ensure_future(self._share(way))
