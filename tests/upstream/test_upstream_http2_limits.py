@@ -329,6 +329,29 @@ async def test_an_answer_without_the_body_it_announces_is_not_whole(
     assert len(upstream.served) == 1
 
 
+@pytest.mark.parametrize("body", [b"", b"too long"], ids=["short", "long"])
+async def test_an_answer_that_is_not_as_long_as_it_says_breaks_no_other(
+    secure: ssl.SSLContext, trusting: ResumingContext, body: bytes
+) -> None:
+    def answer(served: Served, number: int) -> None:
+        status = served.path(number)[1:]
+        served.h2.send_headers(number, [(":status", status.decode()), ("content-length", "5")])
+        served.h2.send_data(number, b"" if status == b"304" else body, end_stream=True)
+
+    upstream = Upstream(lambda served, number: None if served.path(number) == b"/later" else answer(served, number))
+    async with upstream.listening(secure), Client(ClientLimits()) as client:
+        later = asyncio.ensure_future(client.send(get(f"{upstream.url}/later"), trusting))
+        await until(lambda: upstream.served and upstream.served[0].requests)
+        for call in (client.send, client.open):
+            with pytest.raises(UpstreamError, match="Expected 5 bytes, received"):
+                await body_of(await call(get(f"{upstream.url}/200"), trusting))
+        reply = await client.send(get(f"{upstream.url}/304"), trusting)
+        assert (reply.status, reply.header("content-length"), reply.body) == (304, "5", b"")
+        upstream.served[0].say(1)
+        assert (await later).body == b"ok"
+    assert len(upstream.served) == 1
+
+
 async def test_an_upstream_that_leaves_at_once_is_not_connected_to_again_and_again(
     secure: ssl.SSLContext, trusting: ResumingContext
 ) -> None:

@@ -19,7 +19,7 @@ _EVENTS = "text/event-stream"
 _OK = 200  # statuses below are interim: RFC 9110, section 15.2
 _REDIRECTED = 300
 _NO_CONTENT = 204
-_NOT_MODIFIED = 304  # its length is that of the answer it stands for: RFC 9110, section 8.6
+NOT_MODIFIED = 304  # its length is that of the answer it stands for: RFC 9110, section 8.6
 
 
 class Parser(Protocol):
@@ -255,7 +255,7 @@ class Exchange:
             return
         self.ends_with_connection = self._length is None and not self._is_chunked
         is_too_long = self._length is not None and self._length > self._most.taken
-        if is_too_long and self.stream is None and self.status != _NOT_MODIFIED:
+        if is_too_long and self.stream is None and self.status != NOT_MODIFIED:
             self._too_large(f"{self._length} bytes")
         elif self._most.collected is not None and self.stream is None:
             is_success = self.status < _REDIRECTED
@@ -264,7 +264,7 @@ class Exchange:
     @property
     def lacks_body(self) -> bool:
         """Whether a body is to come, by what the headers say."""
-        return not self.is_complete and bool(self._length) and self.status not in {_NO_CONTENT, _NOT_MODIFIED}
+        return not self.is_complete and bool(self._length) and self.status not in {_NO_CONTENT, NOT_MODIFIED}
 
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""

@@ -22,13 +22,13 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import ProtocolError
+from h2.exceptions import InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes
-from hyperframe.frame import Frame, GoAwayFrame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame
 
 from capably.upstream.connection import CLIENT_CLOSED, StaleError
 from capably.upstream.exchange import HEADER_BYTES
-from capably.upstream.http2_stream import Fields, Http2Stream
+from capably.upstream.http2_stream import Fields, Http2Stream, WrongLength
 from capably.upstream.reply import Trouble, UpstreamError
 
 _STREAM_WINDOW: Final = 256 * 1024
@@ -40,13 +40,22 @@ _MOST_STREAMS: Final = 1_000_000  # identifiers end at 2**31 (RFC 9113, section 
 
 
 class _Framing(H2Connection):
-    """h2, which would take GOAWAY for the end of streams that the upstream still answers (RFC 9113, section 6.8)."""
+    """h2, which would take GOAWAY for the end of streams that the upstream still answers (RFC 9113, section 6.8).
+
+    It would end the connection for one answer that is not as long as it says, too.
+    """
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
         event = ConnectionTerminated()
         event.error_code = frame.error_code
         event.last_stream_id = frame.last_stream_id
         return [], [event]
+
+    def _receive_data_frame(self, frame: DataFrame) -> tuple[list[Frame], list[Event]]:
+        try:
+            return super()._receive_data_frame(frame)
+        except InvalidBodyLengthError as problem:
+            return [], [WrongLength(frame.stream_id, frame.flow_controlled_length, str(problem))]
 
 
 class Http2Connection(asyncio.Protocol):
@@ -243,9 +252,9 @@ class Http2Connection(asyncio.Protocol):
                 self.abort()
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, DataReceived):
+        if isinstance(event, (DataReceived, WrongLength)):
             self._debt += event.flow_controlled_length
-        if isinstance(event, (DataReceived, ResponseReceived, StreamEnded, StreamReset)):
+        if isinstance(event, (DataReceived, ResponseReceived, StreamEnded, StreamReset, WrongLength)):
             if isinstance(event, StreamReset):
                 self._count_reset()
             stream = self._streams.get(event.stream_id)

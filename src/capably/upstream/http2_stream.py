@@ -6,15 +6,25 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
+from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 
 from capably.upstream.connection import Deadline, StaleError
-from capably.upstream.exchange import Exchange
+from capably.upstream.exchange import NOT_MODIFIED, Exchange
 from capably.upstream.reply import Trouble, UpstreamError
 
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
 _CREDIT: Final = 64 * 1024  # bytes that are given back as window at once
+
+
+class WrongLength(Event):
+    """An answer is not as long as it says, which concerns its stream alone (RFC 9113, section 8.1.1)."""
+
+    def __init__(self, stream_id: int, flow_controlled_length: int, problem: str) -> None:
+        """Keep what the frame said that showed it."""
+        self.stream_id = stream_id
+        self.flow_controlled_length = flow_controlled_length
+        self.problem = problem
 
 
 class Shared(Protocol):
@@ -188,7 +198,7 @@ class Http2Stream:
             uploading.cancel()
             await asyncio.gather(uploading, return_exceptions=True)
 
-    def take(self, event: ResponseReceived | DataReceived | StreamEnded | StreamReset) -> None:
+    def take(self, event: ResponseReceived | DataReceived | StreamEnded | StreamReset | WrongLength) -> None:
         """What the upstream sent."""
         exchange = self._exchange
         if exchange is None or self._is_over:
@@ -206,6 +216,10 @@ class Http2Stream:
                 self._leave()
             else:
                 self.abort()  # what is left of the request nobody reads: RFC 9113, section 8.1
+        elif isinstance(event, WrongLength):
+            if self._status == NOT_MODIFIED:
+                exchange.on_message_complete()
+            self.fail(UpstreamError(Trouble.BROKEN, f"not an HTTP/2 answer: {event.problem}"))
         elif event.error_code == ErrorCodes.REFUSED_STREAM:
             self._lost(StaleError(is_unseen=True))
         else:
