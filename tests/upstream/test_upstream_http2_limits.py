@@ -11,7 +11,7 @@ import pytest
 import trustme
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
-from hyperframe.frame import PingFrame
+from hyperframe.frame import HeadersFrame, PingFrame
 from tests.upstream.http2_upstream import Served, Upstream
 
 from capably.upstream import http2
@@ -349,6 +349,28 @@ async def test_an_answer_that_is_not_as_long_as_it_says_breaks_no_other(
         assert (reply.status, reply.header("content-length"), reply.body) == (304, "5", b"")
         upstream.served[0].say(1)
         assert (await later).body == b"ok"
+    assert len(upstream.served) == 1
+
+
+async def test_an_answer_to_a_call_that_was_given_up_breaks_no_other(
+    secure: ssl.SSLContext, trusting: ResumingContext
+) -> None:
+    def answer(served: Served, number: int) -> None:
+        if number == 1:
+            return
+        served.h2.send_headers(number, [(":status", "200")])
+        for left in (3, 2, 1, 0):
+            served.h2.send_data(number, bytes(16_384), end_stream=not left)
+        late = HeadersFrame(1, b"\x88", flags=["END_HEADERS"]).serialize()  # `:status: 200`
+        served.transport.write(served.h2.data_to_send() + late)
+
+    upstream = Upstream(answer)
+    async with upstream.listening(secure), Client(ClientLimits()) as client:
+        given_up = asyncio.ensure_future(client.send(get(f"{upstream.url}/"), trusting))
+        await until(lambda: upstream.served and upstream.served[0].requests)
+        given_up.cancel()
+        for _ in range(3):
+            assert (await client.send(get(f"{upstream.url}/", "POST"), trusting)).body == bytes(65_536)
     assert len(upstream.served) == 1
 
 

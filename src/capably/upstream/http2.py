@@ -174,7 +174,7 @@ class Http2Connection(asyncio.Protocol):
     def credit(self, number: int, size: int) -> None:
         """Let the upstream send so much more on a stream."""
         if self.is_open and number in self._streams:
-            with contextlib.suppress(ProtocolError):  # likewise
+            with contextlib.suppress(ProtocolError, KeyError):  # likewise; h2 may have forgotten the stream
                 self.framing.increment_flow_control_window(size, number)
             self.flush()
 
