@@ -14,6 +14,7 @@ from capably.upstream.reply import Trouble, UpstreamError
 
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
+_DIGITS: Final = 3  # of a status: RFC 9110, section 15
 _CREDIT: Final = 64 * 1024  # bytes that are given back as window at once
 
 
@@ -230,7 +231,7 @@ class Http2Stream:
         try:
             for name, value in event.headers or ():
                 if name == b":status":
-                    self._status = int(value)
+                    self._status = _final(value)
                 else:
                     exchange.on_header(name, value)
         except ValueError as problem:
@@ -308,6 +309,13 @@ class Http2Stream:
     def should_keep_alive(self) -> bool:
         """As the parser of HTTP/1.1 has it."""
         return True
+
+
+def _final(status: bytes) -> int:
+    """A status that ends an answer: h2 takes those that begin with 1 for interim ones, and any text for another."""
+    if len(status) != _DIGITS or not status.isdigit() or status < b"200":
+        raise ValueError(f"{status!r} is no status")
+    return int(status)
 
 
 def _tell(exchange: Exchange, problem: UpstreamError | StaleError) -> None:
