@@ -219,12 +219,12 @@ class Pool:
         return connection
 
     def _made(self, way: Way) -> Connection:
-        return Connection(partial(self._keep, way), partial(self._resume_later, way), self._forget)
+        return Connection(partial(self._keep, way), partial(self._resume_later, way), partial(self._forget, way))
 
     async def _begin_http2(self, way: Way, negotiation: Negotiation) -> "Http2Connection":
         from capably.upstream.http2 import Http2Connection  # noqa: PLC0415 -- an extra
 
-        connection = Http2Connection(partial(self._rest, way), self._forget)
+        connection = Http2Connection(partial(self._rest, way), partial(self._forget, way))
         self._open.add(connection)
         try:
             negotiation.hand_over(connection)
@@ -301,19 +301,16 @@ class Pool:
                     shared.close()
         self._sweeper = loop.call_later(_IDLE_S, self._sweep) if self._idle or self._shared else None
 
-    def _forget(self, connection: AnyConnection) -> None:
+    def _forget(self, way: Way, connection: AnyConnection) -> None:
         self._open.discard(connection)
         if not self._open and self._closed is not None:
             self._closed.set()
         if connection.is_multiplexed:
-            for way, connections in self._shared.items():
-                if connection in connections:
-                    connections.remove(connection)
-                    if not connections:
-                        del self._shared[way]
-                    return
-            return
-        for idle in self._idle.values():
+            shared = self._shared.get(way, [])
+            if connection in shared:
+                shared.remove(connection)
+                if not shared:
+                    del self._shared[way]
+        else:
             with contextlib.suppress(ValueError):
-                idle.remove(connection)
-                return
+                self._idle.get(way, []).remove(connection)
