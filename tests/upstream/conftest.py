@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from capably.loop import _loop_factory
+
 Handle = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop of servers, and that of the standard library, on which `capably call` runs."""
+    return {"asyncio": asyncio.new_event_loop, "usual": _loop_factory() or asyncio.new_event_loop}
 
 
 @dataclass

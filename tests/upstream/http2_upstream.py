@@ -5,12 +5,14 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
+from h2.events import DataReceived, Event, PingAckReceived, RequestReceived, StreamEnded, StreamReset, WindowUpdated
 from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes
+from hyperframe.frame import GoAwayFrame
 
 Answer = Callable[["Served", int], None]
 
@@ -24,6 +26,9 @@ class Upstream:
     served: list["Served"] = field(default_factory=list)
     resets: list[tuple[int, int]] = field(default_factory=list)
     resumed: list[bool] = field(default_factory=list)
+    early: "Answer | None" = None
+    pongs: int = 0
+    kind: "type[Served] | None" = None
     gives_credit: bool = True
     port: int = 0
 
@@ -35,7 +40,7 @@ class Upstream:
     async def listening(self, tls: ssl.SSLContext) -> AsyncIterator["Upstream"]:
         tls.set_alpn_protocols(["h2"])
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Served(self), "127.0.0.1", 0, ssl=tls)
+        server = await loop.create_server(lambda: (self.kind or Served)(self), "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self
@@ -60,8 +65,7 @@ class Served(asyncio.Protocol):
         self.is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
         self.upstream.served.append(self)
         self.upstream.resumed.append(transport.get_extra_info("ssl_object").session_reused)
         self.h2.local_settings.update(dict(self.upstream.settings))
@@ -77,20 +81,27 @@ class Served(asyncio.Protocol):
             self.transport.close()
             return
         for event in events:
-            if isinstance(event, RequestReceived):
-                self.requests[event.stream_id] = [(bytes(name), bytes(value)) for name, value in event.headers]
-                self.bodies[event.stream_id] = bytearray()
-            elif isinstance(event, DataReceived):
-                self.bodies[event.stream_id] += event.data
-                if self.upstream.gives_credit:
-                    self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-            elif isinstance(event, StreamEnded):
-                self.upstream.answer(self, event.stream_id)
-            elif isinstance(event, StreamReset):
-                self.upstream.resets.append((event.stream_id, int(event.error_code)))
-            elif isinstance(event, WindowUpdated):
-                self.window.set()
+            self.take(event)
         self.flush()
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, RequestReceived):
+            self.requests[event.stream_id] = [(bytes(name), bytes(value)) for name, value in event.headers]
+            self.bodies[event.stream_id] = bytearray()
+            if self.upstream.early is not None:
+                self.upstream.early(self, event.stream_id)
+        elif isinstance(event, DataReceived):
+            self.bodies[event.stream_id] += event.data
+            if self.upstream.gives_credit:
+                self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, StreamEnded):
+            self.upstream.answer(self, event.stream_id)
+        elif isinstance(event, StreamReset):
+            self.upstream.resets.append((event.stream_id, int(event.error_code)))
+        elif isinstance(event, WindowUpdated):
+            self.window.set()
+        elif isinstance(event, PingAckReceived):
+            self.upstream.pongs += 1
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self.is_lost = True
@@ -119,6 +130,11 @@ class Served(asyncio.Protocol):
                 size -= room
                 self.flush()
                 await asyncio.sleep(0)
+
+    def leave(self, last: int) -> None:
+        """GOAWAY, after which h2 would say nothing more."""
+        self.flush()
+        self.transport.write(GoAwayFrame(0, last_stream_id=last).serialize())
 
     def flush(self) -> None:
         self.transport.write(self.h2.data_to_send())

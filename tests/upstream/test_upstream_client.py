@@ -388,8 +388,13 @@ def trusting(authority: trustme.CA) -> ResumingContext:
     return ResumingContext.of(cadata=authority.cert_pem.bytes().decode())
 
 
-async def test_tls_sessions_are_resumed(wire: "Wire", secure: ssl.SSLContext, trusting: ResumingContext) -> None:
-    async with wire.listening(wire.saying(OK), secure), Client(ClientLimits()) as client:
+@pytest.mark.parametrize(
+    "answer", [OK, OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")], ids=["kept", "closed"]
+)
+async def test_tls_sessions_are_resumed(
+    wire: "Wire", secure: ssl.SSLContext, trusting: ResumingContext, answer: bytes
+) -> None:
+    async with wire.listening(wire.saying(answer), secure), Client(ClientLimits()) as client:
         for _ in range(3):
             assert (await client.send(get(wire.url), trusting)).body == b"ok"
             await asyncio.sleep(0.02)
@@ -449,6 +454,23 @@ async def test_a_proxy_tunnels_secure_requests(
     assert len(asked) == 1
     assert asked[0].startswith(b"CONNECT 127.0.0.1:%d HTTP/1.1\r\n" % wire.port)
     assert wire.heads[0].startswith(b"GET /a HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("spared", "url", "is_proxied"),
+    [
+        ("127.0.0.1:8080", "http://127.0.0.1:8080", False),
+        ("127.0.0.1:8080", "http://127.0.0.1:8081", True),
+        ("example.test", "http://api.example.test:81", False),
+        ("::1", "http://[::1]:8080", False),
+    ],
+)
+async def test_some_upstreams_are_spared_the_proxy(
+    proxied: pytest.MonkeyPatch, spared: str, url: str, *, is_proxied: bool
+) -> None:
+    proxied.setenv("no_proxy", spared)
+    async with Pool(1.0, {"http": "http://proxy.test:3128"}) as pool:
+        assert (pool.way(url, None).proxy is not None) is is_proxied
 
 
 async def test_a_proxy_that_refuses_is_told(wire: "Wire", proxied: pytest.MonkeyPatch) -> None:

@@ -205,9 +205,11 @@ async def test_calls_that_are_always_refused_come_to_an_end(secure: ssl.SSLConte
             Trouble.BROKEN,
             "[Hh]eader",
         ),
+        (lambda served, number: served.say(number, b"", 99), Trouble.BROKEN, "b'99' is no status"),
+        (lambda served, number: served.say(number, b"x", 2000), Trouble.BROKEN, "b'2000' is no status"),
         (never, Trouble.TIMEOUT, "no answer within 0.5 s"),
     ],
-    ids=["reset", "hung up", "not HTTP/2", "too large", "huge headers", "silent"],
+    ids=["reset", "hung up", "not HTTP/2", "too large", "huge headers", "two digits", "four digits", "silent"],
 )
 async def test_answers_that_are_none_are_told(
     secure: ssl.SSLContext, trusting: ResumingContext, answer: object, trouble: Trouble, reason: str

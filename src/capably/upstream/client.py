@@ -8,12 +8,12 @@ others.
 import asyncio
 import contextlib
 from collections.abc import AsyncIterable, AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urljoin
+from urllib.parse import quote, urljoin
 
 from capably.upstream.address import address_of, cut_url
-from capably.upstream.connection import Connection, Deadline, StaleError
+from capably.upstream.connection import CLIENT_CLOSED, Connection, Deadline, StaleError
 from capably.upstream.decoding import decoded
 from capably.upstream.exchange import Exchange, Most
 from capably.upstream.head import Framing, fields_of, framing_of, head_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _MAX_REDIRECTS = 5
 _MOST_STALE = 3  # connections that were closed under a call before it is given up
+_IN_TARGETS = "%/:?#[]@!$&'()*+,;=|~^{}"  # what stands in the target of a redirect as it came
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods whose request may be sent again when a kept connection was closed under it (RFC 9110, section 9.2.2)."""
 
@@ -55,6 +56,7 @@ class Client:
         self._limits = limits
         self._pool = pool or Pool(limits.connect_s)
         self._is_owner = pool is None
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         """Begin; nothing is opened yet."""
@@ -62,6 +64,7 @@ class Client:
 
     async def __aexit__(self, *_exc: object) -> None:
         """Give up what is not over, and close the connections that nobody else has."""
+        self._is_closed = True
         if self._is_owner:
             await self._pool.aclose()
         else:
@@ -134,10 +137,10 @@ class Client:
         framing = framing_of(request, body)
         decodes = not streams_all and request.streams_over is None
         cap = self._limits.answer_bytes if request.answer_bytes is None else request.answer_bytes
-        connection: Connection | Http2Stream | None = self._pool.kept(way)
+        connection = self._pool.kept(way)
         stale = 0
         while True:
-            connection = connection or await self._pool.opened(way, deadline)
+            connection = connection or await self._opened(way, deadline)
             connection.user = self
             most = Most(cap, request.streams_over, self._limits.stream_idle_s)
             exchange = Exchange(connection, request.method, most, streams_all=streams_all)
@@ -155,16 +158,24 @@ class Client:
                 if is_spent or not may_repeat or stale > _MOST_STALE:
                     raise UpstreamError(Trouble.BROKEN, "the upstream closed the connection") from problem
                 connection = None
-            except UpstreamError as problem:
-                connection.abort()
-                if problem.trouble is Trouble.TOO_LARGE and request.answer_bytes is not None:
-                    problem.told = f"it holds more than the {cap:,} bytes that `maxBinarySize` allows"
-                raise
-            except BaseException:
-                connection.abort()
+            except BaseException as problem:
+                if not exchange.is_complete:  # else the connection is free, or another's by now
+                    connection.abort()
+                if isinstance(problem, UpstreamError) and problem.trouble is Trouble.TOO_LARGE:
+                    is_asked = request.answer_bytes is not None
+                    problem.told = (
+                        f"it holds more than the {cap:,} bytes that `maxBinarySize` allows" if is_asked else ""
+                    )
                 raise
             else:
                 return exchange
+
+    async def _opened(self, way: Way, deadline: Deadline | None) -> "Connection | Http2Stream":
+        connection = await self._pool.opened(way, deadline)
+        if self._is_closed:
+            connection.abort()
+            raise UpstreamError(Trouble.BROKEN, CLIENT_CLOSED)
+        return connection
 
     def _way(self, url: str, tls: ResumingContext | None) -> tuple[Way, str]:
         """How a URL is reached, and the target to ask for there."""
@@ -207,11 +218,11 @@ def _same_origin(request: Request, url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
         (origin, _), (other, path) = cut_url(url), cut_url(target)
-        here, there = address_of(origin), address_of(other)
+        here, there = (replace(address_of(each), authorization="") for each in (origin, other))
     except ValueError as problem:
         raise UpstreamError(Trouble.REDIRECT, "redirected to what is not a URL") from problem
     if here != there:
         raise UpstreamError(Trouble.REDIRECT, f"redirected to another origin: {there.scheme}://{there.authority}")
     if request.method not in {"GET", "HEAD"}:
         raise UpstreamError(Trouble.REDIRECT, f"a {request.method} was redirected to {path}")
-    return target
+    return origin + quote(path, _IN_TARGETS, errors="surrogateescape")

@@ -7,7 +7,7 @@ from typing import Final, Literal, Self, cast
 import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from capably.upstream.exchange import Exchange
+from capably.upstream.exchange import HEADER_BYTES, Exchange
 from capably.upstream.reply import Trouble, UpstreamError
 
 
@@ -52,19 +52,27 @@ class Connection(asyncio.Protocol):
     is_multiplexed: Literal[False] = False
     parser = staticmethod(HttpResponseParser)
 
-    def __init__(self, on_free: "Callable[[Connection], None]", on_lost: "Callable[[Connection], None]") -> None:
+    def __init__(
+        self,
+        on_free: "Callable[[Connection], None]",
+        on_spent: "Callable[[Connection], None]",
+        on_lost: "Callable[[Connection], None]",
+    ) -> None:
         """Wait to be connected.
 
         Args:
             on_free: called when an exchange is over and the next may begin.
+            on_spent: called when one is over and no other may begin, before the connection is closed.
             on_lost: called when the connection has ended.
         """
         self.loop = asyncio.get_running_loop()
         self._on_free = on_free
+        self._on_spent = on_spent
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._is_sent = True
+        self._is_aborted = False
         self._uploading: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._deadline: Deadline | None = None
@@ -122,11 +130,13 @@ class Connection(asyncio.Protocol):
         try:
             await exchange.answered
         except BaseException:
-            self.abort()
-            await self._end_upload()
+            if not exchange.is_complete:  # else the connection is free, or another's by now
+                self.abort()
+                await self._end_upload()
             raise
         finally:
-            self._deadline = None
+            if self._deadline is deadline:
+                self._deadline = None
 
     def _arm(self, at: float) -> None:
         """Look at the deadline when it is time; the timer stays when the deadline goes, and serves the next one."""
@@ -176,6 +186,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once: the upstream sees that its answer is no longer wanted."""
+        self._is_aborted = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -205,6 +216,7 @@ class Connection(asyncio.Protocol):
             self.abort()  # nobody asked: what comes next could not be told from an answer
             return
         exchange.has_begun = True
+        exchange.wordless += len(data)
         try:
             exchange.parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as problem:
@@ -216,12 +228,16 @@ class Connection(asyncio.Protocol):
         if exchange.is_complete:
             del exchange.parser  # they hold each other, and would wait for the collector
             self._free(exchange)
+        elif exchange.wordless > HEADER_BYTES:  # the parser keeps a header until it is whole
+            self._fail(UpstreamError(Trouble.BROKEN, "not an HTTP answer: its headers are too large"))
 
     def _free(self, exchange: Exchange) -> None:
         self._exchange = None
-        if exchange.is_kept_alive and self._is_sent and self.is_open:
+        if exchange.is_kept_alive and self._is_sent and self._writable is None and self.is_open:
             self._on_free(self)
         else:
+            if self.is_open:
+                self._on_spent(self)
             self.abort()
 
     def pause_writing(self) -> None:
@@ -242,7 +258,8 @@ class Connection(asyncio.Protocol):
         if self._uploading is not None:
             self._uploading.cancel()
         exchange, self._exchange = self._exchange, None
-        if exchange is not None and not (exc is None and exchange.end_of_connection()):
+        is_ended = exc is None and not self._is_aborted  # by the upstream, which may be how its answer ends
+        if exchange is not None and not (is_ended and exchange.end_of_connection()):
             if self.uses > 1 and not exchange.has_begun and not exchange.answered.done():
                 exchange.answered.set_exception(StaleError())
             else:

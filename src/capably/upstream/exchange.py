@@ -18,6 +18,8 @@ _BUFFERED = 256 * 1024  # bytes of a stream that may wait for their reader befor
 _EVENTS = "text/event-stream"
 _OK = 200  # statuses below are interim: RFC 9110, section 15.2
 _REDIRECTED = 300
+_NO_CONTENT = 204
+NOT_MODIFIED = 304  # its length is that of the answer it stands for: RFC 9110, section 8.6
 
 
 class Parser(Protocol):
@@ -85,6 +87,9 @@ class Body:
         if not self._is_over:
             self._is_over = True
             self._problem = problem
+            if self._is_paused:  # the connection may be another exchange's from now on
+                self._is_paused = False
+                self._carrier.resume()
             self._wake()
 
     def _wake(self) -> None:
@@ -137,7 +142,8 @@ class Most(msgspec.Struct, frozen=True):
 class Exchange:
     """What is known of an answer so far; the parser calls its ``on_`` methods.
 
-    ``answered`` is done when the answer can be handed on: with its whole body, or with ``stream``.
+    ``answered`` is done when the answer can be handed on: with its whole body, or with ``stream``. ``wordless`` counts
+    what arrived since the last part of a body: headers and trailers that nobody has been told yet.
     """
 
     __slots__ = (
@@ -162,6 +168,7 @@ class Exchange:
         "status",
         "stream",
         "streams_all",
+        "wordless",
     )
 
     def __init__(self, carrier: Carrier, method: str, most: Most, *, streams_all: bool) -> None:
@@ -193,6 +200,7 @@ class Exchange:
         self.is_complete = False
         self.is_kept_alive = False
         self.ends_with_connection = False
+        self.wordless = 0
         self.parser = carrier.parser(self)
 
     def header(self, name: str) -> str | None:
@@ -237,6 +245,7 @@ class Exchange:
         self.status = self.parser.get_status_code()
         if self.status < _OK:
             self.headers.clear()
+            self._length, self._is_chunked, self._is_events = None, False, False
             return
         self.has_headers = True
         if self.streams_all or self._is_events:
@@ -245,15 +254,23 @@ class Exchange:
             self._complete(is_kept_alive=self.parser.should_keep_alive())
             return
         self.ends_with_connection = self._length is None and not self._is_chunked
-        if self.stream is None and self._length is not None and self._length > self._most.taken:
+        is_too_long = self._length is not None and self._length > self._most.taken
+        if is_too_long and self.stream is None and self.status != NOT_MODIFIED:
             self._too_large(f"{self._length} bytes")
         elif self._most.collected is not None and self.stream is None:
             is_success = self.status < _REDIRECTED
             self._streams_late = is_success and self.header("content-encoding") is None
 
+    @property
+    def lacks_body(self) -> bool:
+        """Whether a body is to come, by what the headers say."""
+        return not self.is_complete and bool(self._length) and self.status not in {_NO_CONTENT, NOT_MODIFIED}
+
     def on_body(self, chunk: bytes) -> None:
         """A part of the body."""
-        if self.is_complete:
+        self.wordless = 0
+        if self.is_complete:  # there is none: what is left of it could be taken for the next answer
+            self.is_kept_alive = False
             return
         if self.stream is not None and not self._streams_late:
             self.stream.feed(chunk)

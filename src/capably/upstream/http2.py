@@ -22,29 +22,40 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import ProtocolError
+from h2.exceptions import InvalidBodyLengthError, ProtocolError
 from h2.settings import SettingCodes
-from hyperframe.frame import Frame, GoAwayFrame
+from hyperframe.frame import DataFrame, Frame, GoAwayFrame
 
 from capably.upstream.connection import CLIENT_CLOSED, StaleError
 from capably.upstream.exchange import HEADER_BYTES
-from capably.upstream.http2_stream import Fields, Http2Stream
+from capably.upstream.http2_stream import Fields, Http2Stream, WrongLength
 from capably.upstream.reply import Trouble, UpstreamError
 
 _STREAM_WINDOW: Final = 256 * 1024
 _WINDOW: Final = 1024 * 1024  # of the connection: more than one stream may be on its way
 _MOST_RESETS: Final = 500  # of either side; a connection with more is used no longer
+_MOST_UNREAD: Final = 1024 * 1024  # bytes that the upstream made us say and does not read
+_SILENCE_S: Final = 1.0
 _MOST_STREAMS: Final = 1_000_000  # identifiers end at 2**31 (RFC 9113, section 5.1.1)
 
 
 class _Framing(H2Connection):
-    """h2, which would take GOAWAY for the end of streams that the upstream still answers (RFC 9113, section 6.8)."""
+    """h2, which would take GOAWAY for the end of streams that the upstream still answers (RFC 9113, section 6.8).
+
+    It would end the connection for one answer that is not as long as it says, too.
+    """
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[Event]]:
         event = ConnectionTerminated()
         event.error_code = frame.error_code
         event.last_stream_id = frame.last_stream_id
         return [], [event]
+
+    def _receive_data_frame(self, frame: DataFrame) -> tuple[list[Frame], list[Event]]:
+        try:
+            return super()._receive_data_frame(frame)
+        except InvalidBodyLengthError as problem:
+            return [], [WrongLength(frame.stream_id, frame.flow_controlled_length, str(problem))]
 
 
 class Http2Connection(asyncio.Protocol):
@@ -70,6 +81,8 @@ class Http2Connection(asyncio.Protocol):
         self._reserved = 0
         self._debt = 0
         self._resets = 0
+        self._unread = 0
+        self._heard_at = 0.0
         self._is_leaving = False
         self._writable: asyncio.Future[None] | None = None
         self.ready: asyncio.Future[None] = self.loop.create_future()
@@ -140,12 +153,17 @@ class Http2Connection(asyncio.Protocol):
         else:
             self._on_free(self)
 
-    def reset(self, number: int) -> None:
-        """Tell the upstream that an answer is no longer wanted."""
+    def reset(self, stream: Http2Stream) -> None:
+        """Tell the upstream that an answer is no longer wanted.
+
+        Where nothing at all came since it was asked for, there may be nobody any more: others are asked elsewhere.
+        """
         if self.is_open:
             self._count_reset()
+            if self._heard_at <= stream.began < self.loop.time() - _SILENCE_S:
+                self._is_leaving = True
             with contextlib.suppress(ProtocolError):  # the end of it has come with what is being read
-                self.framing.reset_stream(number, ErrorCodes.CANCEL)
+                self.framing.reset_stream(stream.number, ErrorCodes.CANCEL)
             self.flush()
 
     def _count_reset(self) -> None:
@@ -156,15 +174,16 @@ class Http2Connection(asyncio.Protocol):
     def credit(self, number: int, size: int) -> None:
         """Let the upstream send so much more on a stream."""
         if self.is_open and number in self._streams:
-            with contextlib.suppress(ProtocolError):  # likewise
+            with contextlib.suppress(ProtocolError, KeyError):  # likewise; h2 may have forgotten the stream
                 self.framing.increment_flow_control_window(size, number)
             self.flush()
 
-    def flush(self) -> None:
-        """Send the frames that are waiting."""
+    def flush(self) -> int:
+        """Send the frames that are waiting; returns how many bytes they are."""
         data = self.framing.data_to_send()
         if data and self.is_open:
             self.transport.write(data)
+        return len(data)
 
     async def drained(self) -> None:
         """Wait while the transport holds enough.
@@ -213,6 +232,7 @@ class Http2Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Part of ``asyncio.Protocol``."""
+        self._heard_at = self.loop.time()
         try:
             for event in self.framing.receive_data(data):
                 self._take(event)
@@ -224,12 +244,17 @@ class Http2Connection(asyncio.Protocol):
         if self._debt > _WINDOW // 2:
             self.framing.increment_flow_control_window(self._debt)
             self._debt = 0
-        self.flush()
+        said = self.flush()
+        if self._writable is not None:
+            self._unread += said
+            if self._unread > _MOST_UNREAD:
+                self._fail(UpstreamError(Trouble.BROKEN, "the upstream asks without reading what it is told"))
+                self.abort()
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, DataReceived):
+        if isinstance(event, (DataReceived, WrongLength)):
             self._debt += event.flow_controlled_length
-        if isinstance(event, (DataReceived, ResponseReceived, StreamEnded, StreamReset)):
+        if isinstance(event, (DataReceived, ResponseReceived, StreamEnded, StreamReset, WrongLength)):
             if isinstance(event, StreamReset):
                 self._count_reset()
             stream = self._streams.get(event.stream_id)
@@ -265,6 +290,7 @@ class Http2Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Part of ``asyncio.Protocol``."""
         self._writable = self.loop.create_future()
+        self._unread = 0
 
     def resume_writing(self) -> None:
         """Part of ``asyncio.Protocol``."""

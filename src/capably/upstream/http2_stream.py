@@ -6,15 +6,26 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, ResponseReceived, StreamEnded, StreamReset
+from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 
 from capably.upstream.connection import Deadline, StaleError
-from capably.upstream.exchange import Exchange
+from capably.upstream.exchange import NOT_MODIFIED, Exchange
 from capably.upstream.reply import Trouble, UpstreamError
 
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
+_DIGITS: Final = 3  # of a status: RFC 9110, section 15
 _CREDIT: Final = 64 * 1024  # bytes that are given back as window at once
+
+
+class WrongLength(Event):
+    """An answer is not as long as it says, which concerns its stream alone (RFC 9113, section 8.1.1)."""
+
+    def __init__(self, stream_id: int, flow_controlled_length: int, problem: str) -> None:
+        """Keep what the frame said that showed it."""
+        self.stream_id = stream_id
+        self.flow_controlled_length = flow_controlled_length
+        self.problem = problem
 
 
 class Shared(Protocol):
@@ -32,7 +43,7 @@ class Shared(Protocol):
         """The exchange is over."""
         ...
 
-    def reset(self, number: int) -> None:
+    def reset(self, stream: "Http2Stream") -> None:
         """The answer is no longer wanted."""
         ...
 
@@ -40,7 +51,7 @@ class Shared(Protocol):
         """Let the upstream send so much more."""
         ...
 
-    def flush(self) -> None:
+    def flush(self) -> int:
         """Send the frames that are waiting."""
         ...
 
@@ -59,13 +70,13 @@ class Http2Stream:
         "_connection",
         "_debt",
         "_exchange",
-        "_is_first",
         "_is_over",
         "_is_paused",
         "_is_sent",
         "_status",
         "_uploading",
         "_window",
+        "began",
         "loop",
         "number",
         "user",
@@ -77,9 +88,9 @@ class Http2Stream:
         """Keep the connection; nothing is sent yet."""
         self.loop = connection.loop
         self.number = 0
+        self.began = 0.0
         self.user: object = None
         self._connection = connection
-        self._is_first = connection.uses == 1
         self._exchange: Exchange | None = None
         self._status = 0
         self._debt = 0
@@ -112,6 +123,7 @@ class Http2Stream:
         timer = None if deadline is None else self.loop.call_at(deadline.at, self._time_out, deadline)
         try:
             self._is_sent = not body
+            self.began = self.loop.time()
             self.number = self._connection.begin(self, fields, is_whole=self._is_sent)
             if isinstance(body, bytes):
                 body = self._send_now(body)
@@ -160,6 +172,7 @@ class Http2Stream:
         except Exception as problem:  # noqa: BLE001 -- whoever waits for the answer is told, as it is
             if not self._is_over and not exchange.answered.done():
                 exchange.answered.set_exception(problem)
+            exchange.fail(UpstreamError(Trouble.BROKEN, "the body of the request could not be sent"))
             self.abort()
 
     async def _send(self, chunk: bytes) -> None:
@@ -186,7 +199,7 @@ class Http2Stream:
             uploading.cancel()
             await asyncio.gather(uploading, return_exceptions=True)
 
-    def take(self, event: ResponseReceived | DataReceived | StreamEnded | StreamReset) -> None:
+    def take(self, event: ResponseReceived | DataReceived | StreamEnded | StreamReset | WrongLength) -> None:
         """What the upstream sent."""
         exchange = self._exchange
         if exchange is None or self._is_over:
@@ -204,6 +217,10 @@ class Http2Stream:
                 self._leave()
             else:
                 self.abort()  # what is left of the request nobody reads: RFC 9113, section 8.1
+        elif isinstance(event, WrongLength):
+            if self._status == NOT_MODIFIED:
+                exchange.on_message_complete()
+            self.fail(UpstreamError(Trouble.BROKEN, f"not an HTTP/2 answer: {event.problem}"))
         elif event.error_code == ErrorCodes.REFUSED_STREAM:
             self._lost(StaleError(is_unseen=True))
         else:
@@ -214,13 +231,15 @@ class Http2Stream:
         try:
             for name, value in event.headers or ():
                 if name == b":status":
-                    self._status = int(value)
+                    self._status = _final(value)
                 else:
                     exchange.on_header(name, value)
         except ValueError as problem:
             self.fail(UpstreamError(Trouble.BROKEN, f"not an HTTP answer: {problem}"))
             return
         exchange.on_headers_complete()
+        if event.stream_ended is not None and exchange.lacks_body:  # h2 counts what comes in DATA frames alone
+            self.fail(UpstreamError(Trouble.BROKEN, "the answer ended before its body came"))
 
     def _give_back(self) -> None:
         if not self._is_paused and not self._is_over and self._debt >= _CREDIT:
@@ -240,28 +259,19 @@ class Http2Stream:
         if exchange is None or self._is_over:
             return
         self._leave()
-        if isinstance(problem, UpstreamError):
-            exchange.fail(problem)
-        elif not exchange.answered.done():
-            exchange.answered.set_exception(problem)
-        else:
-            exchange.fail(UpstreamError(Trouble.BROKEN, "the upstream gave the answer up"))
+        _tell(exchange, problem)
 
     def fail(self, problem: UpstreamError | StaleError) -> None:
         """Give the exchange up, and tell it why."""
         exchange = self._exchange
         self.abort()
-        if exchange is None:
-            return
-        if isinstance(problem, UpstreamError):
-            exchange.fail(problem)
-        elif not exchange.answered.done():
-            exchange.answered.set_exception(problem)
+        if exchange is not None:
+            _tell(exchange, problem)
 
     def lose(self, problem: UpstreamError) -> None:
-        """The connection has ended: what was asked on one that had been used before may be asked again."""
+        """The connection has ended: what was asked on one that carried other requests may be asked again."""
         exchange = self._exchange
-        if exchange is not None and not self._is_first and not exchange.has_begun:
+        if exchange is not None and self._connection.uses > 1 and not exchange.has_begun:
             self._lost(StaleError())
         else:
             self._lost(problem)
@@ -271,7 +281,7 @@ class Http2Stream:
         if self._is_over:
             return
         if self.number:
-            self._connection.reset(self.number)
+            self._connection.reset(self)
         self._leave()
 
     def pause(self) -> None:
@@ -299,3 +309,19 @@ class Http2Stream:
     def should_keep_alive(self) -> bool:
         """As the parser of HTTP/1.1 has it."""
         return True
+
+
+def _final(status: bytes) -> int:
+    """A status that ends an answer: h2 takes those that begin with 1 for interim ones, and any text for another."""
+    if len(status) != _DIGITS or not status.isdigit() or status < b"200":
+        raise ValueError(f"{status!r} is no status")
+    return int(status)
+
+
+def _tell(exchange: Exchange, problem: UpstreamError | StaleError) -> None:
+    if isinstance(problem, UpstreamError):
+        exchange.fail(problem)
+    elif not exchange.answered.done():
+        exchange.answered.set_exception(problem)
+    else:
+        exchange.fail(UpstreamError(Trouble.BROKEN, "the upstream gave the answer up"))

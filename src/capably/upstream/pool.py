@@ -71,6 +71,7 @@ class Pool:
         self._alone: set[Way] = set()  # those known to speak HTTP/1.1, so that calls need not wait for each other
         self._usual: ResumingContext | None = None
         self._sweeper: asyncio.TimerHandle | None = None
+        self._waiting: set[asyncio.Timeout] = set()  # of calls for which a connection is opened
         self._closed: asyncio.Event | None = None
 
     async def __aenter__(self) -> Self:
@@ -93,22 +94,26 @@ class Pool:
             proxy = self._proxy(address) if self._proxies else None
             if len(self._ways) >= _MOST_WAYS:  # a base URI with holes can lead to many origins
                 self._ways.clear()
+                self._alone.clear()
             way = self._ways[origin, tls] = Way(address, proxy, tls)
         return way
 
     def _proxy(self, address: Address) -> Address | None:
         named = self._proxies.get(address.scheme)
-        if not named or proxy_bypass(address.host):
+        if not named or proxy_bypass(f"{address.host}:{address.port}"):
             return None
         return address_of(named if "://" in named else f"http://{named}")
 
-    def kept(self, way: Way) -> Connection | None:
-        """A connection that is there already."""
+    def kept(self, way: Way) -> "Connection | Http2Stream | None":
+        """A connection that is there already, or a place on one that is shared."""
         idle = self._idle.get(way)
         while idle:
             connection = idle.pop()
             if connection.is_open:
                 return connection
+        for shared in self._shared.get(way, ()):
+            if shared.has_room:
+                return shared.stream()
         return None
 
     async def opened(self, way: Way, deadline: Deadline | None) -> "Connection | Http2Stream":
@@ -123,21 +128,27 @@ class Pool:
         if deadline is not None and deadline.at < until.at:
             until = deadline
         try:
-            async with asyncio.timeout_at(until.at):
-                while way in self._shared or (OFFERED and way.is_tls and way not in self._alone):
-                    place = await self._place(way)
-                    if place is not None:
-                        return place
-                connection = await self._connect(way)
-                if connection.is_multiplexed:
-                    return connection.stream()
-                return connection
+            async with asyncio.timeout_at(until.at) as patience:
+                self._waiting.add(patience)
+                try:
+                    return await self._found(way)
+                finally:
+                    self._waiting.discard(patience)
         except TimeoutError as problem:
+            if self._closed is not None:
+                raise UpstreamError(Trouble.BROKEN, CLIENT_CLOSED) from None
             raise until.problem from problem
         except OSError as problem:
-            raise UpstreamError(
-                Trouble.UNREACHABLE, f"no connection to {way.address.authority}: {problem}"
-            ) from problem
+            reason = str(problem) or "it was closed"
+            raise UpstreamError(Trouble.UNREACHABLE, f"no connection to {way.address.authority}: {reason}") from problem
+
+    async def _found(self, way: Way) -> "Connection | Http2Stream":
+        while way in self._shared or (OFFERED and way.is_tls and way not in self._alone):
+            place = await self._place(way)
+            if place is not None:
+                return place
+        connection = await self._connect(way)
+        return connection.stream() if connection.is_multiplexed else connection
 
     def give_up(self, user: object) -> None:
         """Give up what is carried for a client; what others need goes on."""
@@ -148,21 +159,24 @@ class Pool:
         """Close every connection, whatever it carries."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self._closed = asyncio.Event()
         self._idle.clear()
+        for patience in self._waiting:
+            with contextlib.suppress(RuntimeError):  # it is over already
+                patience.reschedule(0)
         for opening in tuple(self._opening.values()):
             opening.cancel()
         await asyncio.gather(*self._opening.values(), return_exceptions=True)
-        self._closed = asyncio.Event()
         for connection in tuple(self._open):
             connection.abort()
         if self._open:
             await self._closed.wait()
 
     async def _place(self, way: Way) -> "Connection | Http2Stream | None":
-        """A place on a connection that is shared, or what is there once one has been opened: maybe nothing."""
-        for shared in self._shared.get(way, ()):
-            if shared.has_room:
-                return shared.stream()
+        """What is there, at the latest once a connection has been opened: maybe nothing."""
+        place = self.kept(way)
+        if place is not None:
+            return place
         opening = self._opening.get(way)
         if opening is None:
             opening = self._opening[way] = asyncio.ensure_future(self._share(way))
@@ -189,7 +203,7 @@ class Pool:
 
     async def _connect(self, way: Way) -> AnyConnection:
         if not (OFFERED and way.is_tls):
-            connection = Connection(partial(self._keep, way), self._forget)
+            connection = self._made(way)
             await self._reach(way, lambda: connection)
             self._open.add(connection)
             return connection
@@ -197,17 +211,20 @@ class Pool:
         await self._reach(way, lambda: negotiation)
         if negotiation.is_http2:
             return await self._begin_http2(way, negotiation)
-        connection = Connection(partial(self._keep, way), self._forget)
+        connection = self._made(way)
         self._open.add(connection)
         negotiation.hand_over(connection)
         if way not in self._shared:
             self._alone.add(way)
         return connection
 
+    def _made(self, way: Way) -> Connection:
+        return Connection(partial(self._keep, way), partial(self._resume_later, way), partial(self._forget, way))
+
     async def _begin_http2(self, way: Way, negotiation: Negotiation) -> "Http2Connection":
         from capably.upstream.http2 import Http2Connection  # noqa: PLC0415 -- an extra
 
-        connection = Http2Connection(partial(self._rest, way), self._forget)
+        connection = Http2Connection(partial(self._rest, way), partial(self._forget, way))
         self._open.add(connection)
         try:
             negotiation.hand_over(connection)
@@ -215,7 +232,7 @@ class Pool:
         except BaseException:
             connection.abort()
             raise
-        if not connection.most:
+        if not connection.has_room:
             connection.abort()
             raise UpstreamError(Trouble.UNREACHABLE, f"{way.address.authority} takes no requests over HTTP/2")
         self._alone.discard(way)
@@ -243,11 +260,15 @@ class Pool:
     def _keep(self, way: Way, connection: Connection) -> None:
         loop = connection.loop
         connection.idle_since = loop.time()
-        if connection.uses == 1 and way.address.is_tls:
+        if connection.uses == 1 and way.is_tls:
             self._remember(way, connection)
         self._idle.setdefault(way, []).append(connection)
         if self._sweeper is None:
             self._sweeper = loop.call_later(_IDLE_S, self._sweep)
+
+    def _resume_later(self, way: Way, connection: Connection) -> None:
+        if connection.uses == 1 and way.is_tls:
+            self._remember(way, connection)
 
     def _rest(self, way: Way, connection: "Http2Connection") -> None:
         """A shared connection carries nothing any more."""
@@ -280,19 +301,16 @@ class Pool:
                     shared.close()
         self._sweeper = loop.call_later(_IDLE_S, self._sweep) if self._idle or self._shared else None
 
-    def _forget(self, connection: AnyConnection) -> None:
+    def _forget(self, way: Way, connection: AnyConnection) -> None:
         self._open.discard(connection)
         if not self._open and self._closed is not None:
             self._closed.set()
         if connection.is_multiplexed:
-            for way, connections in self._shared.items():
-                if connection in connections:
-                    connections.remove(connection)
-                    if not connections:
-                        del self._shared[way]
-                    return
-            return
-        for idle in self._idle.values():
+            shared = self._shared.get(way, [])
+            if connection in shared:
+                shared.remove(connection)
+                if not shared:
+                    del self._shared[way]
+        else:
             with contextlib.suppress(ValueError):
-                idle.remove(connection)
-                return
+                self._idle.get(way, []).remove(connection)

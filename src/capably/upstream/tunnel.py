@@ -44,11 +44,12 @@ async def open_tunnel(proxy: Address, target: Address, connection: asyncio.Proto
         transport.write(_request(proxy, target))
         _check(proxy, await asked.answer)
         secured = await loop.start_tls(transport, connection, tls, server_hostname=target.host)
-        if secured is not None:  # the connection was closed meanwhile: whoever uses it will be told
-            connection.connection_made(secured)
     except BaseException:
         transport.abort()
         raise
+    if secured is None:
+        raise ConnectionError("the connection was closed")
+    connection.connection_made(secured)
 
 
 def _check(proxy: Address, answer: bytes) -> None:
