@@ -231,6 +231,14 @@ async def test_codings_are_taken_off(wire: "Wire", coding: str, encode: Callable
         assert (await client.send(get(wire.url))).body == text
 
 
+async def test_codings_may_stand_in_several_headers(wire: "Wire") -> None:
+    body = gzip.compress(zlib.compress(b"ahoy"))
+    codings = b"Content-Encoding: deflate\r\nContent-Encoding: gzip\r\n"
+    answer = b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n%b" % (codings, len(body), body)
+    async with wire.listening(wire.saying(answer)), Client(ClientLimits()) as client:
+        assert (await client.send(get(wire.url))).body == b"ahoy"
+
+
 @pytest.mark.parametrize(
     ("coding", "body", "trouble"),
     [
@@ -325,16 +333,19 @@ async def test_a_stream_makes_its_upstream_wait_for_its_reader(wire: "Wire") -> 
         assert read == 64_000_000
 
 
-async def test_a_body_that_fails_while_it_is_sent_ends_the_call_with_its_own_error(wire: "Wire") -> None:
+@pytest.mark.parametrize("error", [LookupError, TimeoutError])
+async def test_a_body_that_fails_while_it_is_sent_ends_the_call_with_its_own_error(
+    wire: "Wire", error: type[Exception]
+) -> None:
     async def half() -> AsyncIterator[bytes]:
         yield b"half"
-        raise LookupError("the caller is gone")
+        raise error("the caller is gone")
 
     async def wait(reader: Reader, _writer: Writer) -> None:
         await reader.read()
 
     async with wire.listening(wait), Client(ClientLimits()) as client:
-        with pytest.raises(LookupError):
+        with pytest.raises(error):
             await client.open(get(wire.url, "PUT"), body=half())
 
 

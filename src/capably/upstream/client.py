@@ -114,11 +114,14 @@ class Client:
             deadline = Deadline.within(self._limits.answer_s)
             exchange = await self._exchanged(request, request.url, tls, request.body, deadline, streams_all=True)
         else:
+            patience = asyncio.timeout(self._limits.answer_s)
             try:
-                async with asyncio.timeout(self._limits.answer_s) as patience:
+                async with patience:
                     paced = _paced(body, patience, self._limits.answer_s)
                     exchange = await self._exchanged(request, request.url, tls, paced, None, streams_all=True)
             except TimeoutError as problem:
+                if not patience.expired():  # it is the body's own
+                    raise
                 raise UpstreamError(Trouble.TIMEOUT, f"no answer within {self._limits.answer_s:g} s") from problem
         return Reply(exchange.status, tuple(exchange.headers), stream=exchange.stream)
 
@@ -190,8 +193,8 @@ class Client:
         if exchange.stream is not None:
             return Reply(exchange.status, headers, stream=exchange.stream)
         body = exchange.chunks[0] if len(exchange.chunks) == 1 else b"".join(exchange.chunks)
-        coding = exchange.header("content-encoding")
-        if coding and body:
+        if body and exchange.header("content-encoding"):
+            coding = ",".join(value for key, value in headers if key == "content-encoding")
             cap = self._limits.answer_bytes if request.answer_bytes is None else request.answer_bytes
             body = decoded(coding, body, cap)
         return Reply(exchange.status, headers, body)
