@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from capably.model.auth import Authentication
@@ -62,6 +62,9 @@ def test_every_key_is_known_once() -> None:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
 @given(block=blocks, reveals=st.booleans())
+@example(block={"type": "oauth2", "clientAuthentication": "{{A}}"}, reveals=True)
+@example(block={"type": "apikey", "placement": "{{A}}", "key": "k", "value": "v"}, reveals=True)
+@example(block={"type": "apikey", "key": "{{A}} {{A}}", "value": "v"}, reveals=True)
 def test_any_block_gives_credentials_or_a_diagnostic(
     compile_block: "CompileBlock", block: dict[str, Any], *, reveals: bool
 ) -> None:

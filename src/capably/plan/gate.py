@@ -121,7 +121,8 @@ def _apikey(block: Block) -> SecretGate:
     where = block.written("placement", "in")
     placement = block.text(where).lower() if where is not None else "header"
     if where is not None and placement not in {"header", "query"}:
-        block.refuse("AUT003", f"a caller's API key cannot be in `{placement}`", where, "header or query")
+        message = f"a caller's API key cannot be in `{block.shown(where, placement)}`"
+        block.refuse("AUT003", message, where, "header or query")
     if placement == "header" and name:
         block.names_header(name, block.written("key", "name", "header") or "key")
     return SecretGate(placement, name.lower() if placement == "header" else name, "", "", value.encode(), name)

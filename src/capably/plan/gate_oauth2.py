@@ -107,8 +107,10 @@ def compile_oauth_gate(block: Block) -> OAuthGate:
 def stated_scopes(block: Block) -> tuple[str, ...]:
     """The scopes every call needs."""
     scopes = tuple(dict.fromkeys(block.texts("scopes", "scope").split()))
+    key = block.written("scopes", "scope") or "scopes"
     for scope in not_scopes(scopes):
-        block.refuse("AUT006", f"`{scope}` is no scope", "scopes", "scopes are words without quotes and backslashes")
+        message = f"`{block.shown(key, scope)}` is no scope"
+        block.refuse("AUT006", message, "scopes", "scopes are words without quotes and backslashes")
     return scopes
 
 
@@ -125,7 +127,7 @@ def _jwks(block: Block) -> Jwks:
     stated = block.texts("algorithms").split() or list(ALGORITHMS)
     for name in stated:
         if name not in ALGORITHMS:
-            message = f"tokens signed with `{name}` are not accepted"
+            message = f"tokens signed with `{block.shown('algorithms', name)}` are not accepted"
             block.refuse("AUT005", message, "algorithms", f"use some of {', '.join(ALGORITHMS)}")
     return Jwks(_url(block, "jwksUri"), tuple(stated))
 

@@ -111,14 +111,21 @@ class Block:
         text = self.text(key)
         by_fold = {fold(choice): choice for choice in choices}
         if fold(text) not in by_fold and not is_stand_in(text):
-            message = f"`{key}` of `{self.stated.type}` authentication cannot be `{text}`"
+            message = f"`{key}` of `{self.stated.type}` authentication cannot be `{self.shown(key, text)}`"
             self.refuse("AUT005", message, key, *did_you_mean(text, choices))
         return by_fold.get(fold(text), choices[0])
 
     def names_header(self, name: str, key: str) -> None:
         """Tell that what stands under a key is no name of a header, if it is none."""
         if not is_field_name(name) and not is_stand_in(name):
-            self.refuse("AUT006", f"`{name}` is no name of a header", key, "such as `X-Api-Key`")
+            self.refuse("AUT006", f"`{self.shown(key, name)}` is no name of a header", key, "such as `X-Api-Key`")
+
+    def shown(self, key: str, value: str) -> str:
+        """A value that stands under a key, as the document writes it: what a variable holds is never told."""
+        node = self.stated.node.get(self._spelled(key))
+        items = node.items if isinstance(node, Sequence) else (node,)
+        texts = [item.text for item in items if isinstance(item, Scalar)]
+        return " ".join(texts) if any(map(holes, texts)) else value
 
     def lacks(self, key: str, *advice: str) -> None:
         """Tell that the block lacks a key."""

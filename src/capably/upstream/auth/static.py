@@ -56,5 +56,6 @@ def _placed(block: Block, name: str, value: str) -> Credentials:
     if place == "header":
         block.names_header(name, block.written("header", "key", "name") or "key")
     if place not in credentials:
-        block.refuse("AUT003", f"an API key cannot be placed in `{place}`", key, *did_you_mean(place, _PLACES))
+        message = f"an API key cannot be placed in `{block.shown(key, place)}`"
+        block.refuse("AUT003", message, key, *did_you_mean(place, _PLACES))
     return credentials.get(place, NO_CREDENTIALS)
