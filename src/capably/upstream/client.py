@@ -221,10 +221,10 @@ def _same_origin(request: Request, url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
         (origin, _), (other, path) = cut_url(url), cut_url(target)
-        here, there = (replace(address_of(each), authorization="") for each in (origin, other))
+        here, there = address_of(origin), address_of(other)
     except ValueError as problem:
         raise UpstreamError(Trouble.REDIRECT, "redirected to what is not a URL") from problem
-    if here != there:
+    if there not in {here, replace(here, authorization="")}:  # the upstream names no other user
         raise UpstreamError(Trouble.REDIRECT, f"redirected to another origin: {there.scheme}://{there.authority}")
     if request.method not in {"GET", "HEAD"}:
         raise UpstreamError(Trouble.REDIRECT, f"a {request.method} was redirected to {path}")
