@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 from capably.errors import CommandError
-from capably.inbound.caps import Caps
+from capably.inbound.caps import BACKLOG, Caps
 from capably.inbound.server import Server
 from capably.servers.http import Application, Receive, Scope, Send
 
@@ -42,7 +42,7 @@ def bound(host: str, port: int, what: str, option: str, *, is_shared: bool = Fal
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     try:
         sock.bind(address)
-        sock.listen(2048)
+        sock.listen(BACKLOG)
     except OSError as problem:
         sock.close()
         message = f"{what} cannot listen on {host}:{port}: {problem.strerror or problem}"

@@ -1,6 +1,10 @@
 """What one listener takes of its callers."""
 
 from dataclasses import dataclass
+from typing import Final
+
+BACKLOG: Final = 4096
+"""Connections that may wait to be accepted, the most Linux lets; what does not fit is tried again after seconds."""
 
 
 @dataclass(frozen=True, slots=True)

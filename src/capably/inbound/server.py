@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 
-from capably.inbound.caps import Caps
+from capably.inbound.caps import BACKLOG, Caps
 from capably.inbound.connection import Connection
 from capably.servers.http import Application
 
@@ -34,7 +34,7 @@ class Server:
         handshake_s = None if self._tls is None else _HANDSHAKE_S
         self._tick()
         self._listener = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self), sock=sock, ssl=self._tls, ssl_handshake_timeout=handshake_s, backlog=2048
+            lambda: Connection(self), sock=sock, ssl=self._tls, ssl_handshake_timeout=handshake_s, backlog=BACKLOG
         )
 
     def stop_accepting(self) -> None:

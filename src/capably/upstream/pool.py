@@ -260,8 +260,7 @@ class Pool:
     def _keep(self, way: Way, connection: Connection) -> None:
         loop = connection.loop
         connection.idle_since = loop.time()
-        if connection.uses == 1 and way.is_tls:
-            self._remember(way, connection)
+        self._resume_later(way, connection)
         self._idle.setdefault(way, []).append(connection)
         if self._sweeper is None:
             self._sweeper = loop.call_later(_IDLE_S, self._sweep)
