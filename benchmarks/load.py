@@ -111,7 +111,8 @@ def run_at(port: int, message: Message, rate: float, seconds: float, connections
                 number += 1
                 due += moments.expovariate(rate)
                 left = 0.0
-            for since in open_.answered(left if left > 0 else 0.0 if open_.free else None):
+            is_full = not open_.free  # then only an answer lets anything happen
+            for since in open_.answered(None if is_full else max(left, 0.0)):
                 answers.times.append(time.perf_counter() - since)
     return answers
 

@@ -15,21 +15,17 @@ import pytest
 import trustme
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.upstream.calls import get
 
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.pool import Pool
 from capably.upstream.reply import Trouble, UpstreamError
-from capably.upstream.request import Request
 from capably.upstream.tls import ResumingContext
 
 if TYPE_CHECKING:
     from tests.upstream.conftest import Wire
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-def get(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Request:
-    return Request(method, url, tuple(headers.items()), body)
 
 
 async def trouble_of(wire: "Wire", *answers: bytes, **limits: float) -> UpstreamError:

@@ -10,11 +10,12 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.upstream.calls import body_of, get, until
 
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.connection import Connection
 from capably.upstream.pool import Pool
-from capably.upstream.reply import Reply, Trouble, UpstreamError
+from capably.upstream.reply import Trouble, UpstreamError
 from capably.upstream.request import Request
 
 if TYPE_CHECKING:
@@ -22,20 +23,6 @@ if TYPE_CHECKING:
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"
-
-
-def get(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Request:
-    return Request(method, url, tuple(headers.items()), body)
-
-
-async def until(holds: Callable[[], object]) -> None:
-    while not holds():  # noqa: ASYNC110 -- the upstream is no event
-        await asyncio.sleep(0.005)
-
-
-async def body_of(reply: Reply) -> bytes:
-    assert reply.stream is not None
-    return b"".join([chunk async for chunk in reply.stream])
 
 
 @asynccontextmanager

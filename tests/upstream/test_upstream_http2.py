@@ -16,6 +16,7 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.upstream.calls import get, until
 from tests.upstream.http2_upstream import Served, Upstream
 
 from capably.upstream import negotiation, pool
@@ -50,22 +51,12 @@ def trust() -> ResumingContext:
     return ResumingContext.of(cadata=CA.cert_pem.bytes().decode())
 
 
-def get(url: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Request:
-    return Request(method, url, tuple(headers.items()), body)
-
-
 def echo(served: Served, number: int) -> None:
     served.say(number, served.path(number) + bytes(served.bodies[number]))
 
 
 def never(_served: Served, _number: int) -> None:
     pass
-
-
-async def until(holds: object) -> None:
-    assert callable(holds)
-    while not holds():  # noqa: ASYNC110 -- the upstream is no event
-        await asyncio.sleep(0.005)
 
 
 async def test_200_calls_at_once_share_one_connection(secure: ssl.SSLContext, trusting: ResumingContext) -> None:

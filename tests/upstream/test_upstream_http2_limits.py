@@ -3,7 +3,7 @@
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import trustme
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 from hyperframe.frame import HeadersFrame, PingFrame
+from tests.upstream.calls import body_of, get, until
 from tests.upstream.http2_upstream import Served, Upstream
 
 from capably.upstream import http2
@@ -19,7 +20,6 @@ from capably.upstream.auth.certificate import Certificate, Pem
 from capably.upstream.client import Client, ClientLimits
 from capably.upstream.pool import Pool
 from capably.upstream.reply import Reply, Trouble, UpstreamError
-from capably.upstream.request import Request
 from capably.upstream.tls import ResumingContext, client_context
 
 if TYPE_CHECKING:
@@ -40,10 +40,6 @@ def trusting() -> ResumingContext:
     return ResumingContext.of(cadata=CA.cert_pem.bytes().decode())
 
 
-def get(url: str, method: str = "GET", body: bytes | None = None) -> Request:
-    return Request(method, url, (), body)
-
-
 def echo(served: Served, number: int) -> None:
     served.say(number, served.path(number) + bytes(served.bodies[number]))
 
@@ -54,16 +50,6 @@ def size(served: Served, number: int) -> None:
 
 def never(_served: Served, _number: int) -> None:
     pass
-
-
-async def until(holds: Callable[[], object]) -> None:
-    while not holds():  # noqa: ASYNC110 -- the upstream is no event
-        await asyncio.sleep(0.005)
-
-
-async def body_of(reply: Reply) -> bytes:
-    assert reply.stream is not None
-    return b"".join([chunk async for chunk in reply.stream])
 
 
 async def test_pings_are_answered(secure: ssl.SSLContext, trusting: ResumingContext) -> None:
